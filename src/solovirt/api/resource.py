@@ -1,0 +1,83 @@
+"""What a kind is: its names, its struct, its table columns, its defaulting and validation.
+
+Adding a kind is one module that builds a ``Resource`` and one entry in ``solovirt.api.registry``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from solovirt.api.meta import KubeObject
+from solovirt.kit.errors import Cause
+
+T = TypeVar("T", bound=KubeObject)
+Cell = str | int | bool | None
+
+ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[T]):
+    """One table column. A cell of format ``date`` is an RFC 3339 time that the table humanises ("15s")."""
+
+    name: str
+    cell: Callable[[T], Cell]
+    type: str = "string"
+    format: str = ""
+    description: str = ""
+    priority: int = 0
+
+
+def _nothing(obj: T) -> None:
+    """Kinds without defaults."""
+
+
+def _no_causes(obj: T, old: T | None) -> list[Cause]:
+    return []
+
+
+def _no_fields(obj: T) -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Resource(Generic[T]):
+    """One kind of one group version.
+
+    ``default`` mutates a decoded object on create and update, before ``validate``; ``validate`` gets the new object and,
+    on update, the stored one, and returns every cause. ``spec_fields`` are the top-level fields whose change moves
+    ``metadata.generation`` and which a ``/status`` write leaves alone. ``selectable`` gives the values of field
+    selectors beyond metadata.name and metadata.namespace (e.g. ``involvedObject.name``).
+    """
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+    singular: str
+    type: type[T]
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    namespaced: bool = True
+    columns: tuple[Column[T], ...] = ()
+    has_status: bool = False
+    verbs: tuple[str, ...] = ALL_VERBS
+    default: Callable[[T], None] = field(default=_nothing)
+    validate: Callable[[T, T | None], list[Cause]] = field(default=_no_causes)
+    selectable: Callable[[T], Mapping[str, str]] = field(default=_no_fields)
+    spec_fields: tuple[str, ...] = ("spec",)
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def key(self) -> str:
+        """``virtualmachines.kubevirt.io``: the store's and the error messages' name of the kind."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def singular_key(self) -> str:
+        return f"{self.singular}.{self.group}" if self.group else self.singular

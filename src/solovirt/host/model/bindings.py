@@ -1,0 +1,94 @@
+"""Bindings: what the names in a spec resolved to on this host. Made by ``solovirt.host``, read by ``solovirt.compile``.
+
+All paths are absolute. A binding says where something is (or, for ``explain`` without a daemon, would be); it never
+causes I/O itself.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class DiskImage(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One file or block device with its explicit format ("raw" or "qcow2"), and what lies under it."""
+
+    path: str
+    format: str
+    read_only: bool = False
+    block_device: bool = False
+    direct_io: bool = False
+    """O_DIRECT works on it: cache none is possible."""
+    backing: DiskImage | None = None
+    size: int | None = None
+    """Virtual size in bytes, where known."""
+
+
+class VolumeBinding(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """``source`` is the JSON name of the volume source ("containerDisk"); ``note`` goes into explain's reasons."""
+
+    name: str
+    source: str
+    image: DiskImage
+    note: str = ""
+
+
+class NetworkBinding(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """How a network reaches the host. Today ``kind`` is "user" (QEMU's user network with KubeVirt's addresses).
+
+    ``network`` is the guest's IPv4 network (CIDR), ``host`` the gateway, ``dns`` the resolver, ``dhcp_start`` the address
+    that the guest gets. ``forwards`` are (protocol, host address, host port, guest port).
+    """
+
+    name: str
+    kind: str
+    network: str = "10.0.2.0/24"
+    host: str = "10.0.2.1"
+    dns: str = "10.0.2.3"
+    dhcp_start: str = "10.0.2.2"
+    hostname: str = ""
+    forwards: tuple[tuple[str, str, int, int], ...] = ()
+
+
+class KernelBinding(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    kernel: str
+    initrd: str = ""
+
+
+class Sockets(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Unix sockets that QEMU listens on, and the log that the serial console is copied to."""
+
+    qmp: str
+    agent: str
+    serial: str
+    vnc: str
+    serial_log: str
+
+
+class Pins(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Guest-visible choices that stay for the life of a VM: made at first start, given back at every later one.
+
+    ``pci`` maps a device id ("ua-rootdisk") to its root port ("pci.7") or its address on pcie.0; ``macs`` maps an
+    interface name to its address.
+    """
+
+    machine: str = ""
+    uuid: str = ""
+    serial: str = ""
+    pci: dict[str, str] = {}
+    macs: dict[str, str] = {}
+
+
+class Bindings(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Everything of one VMI that is not in its spec and not a fact of the host.
+
+    ``pins`` must hold ``uuid`` and a MAC for every interface already (randomness is the caller's); ``machine`` and
+    ``pci`` may be empty at first start and come back filled in the compiled Machine.
+    """
+
+    namespace: str
+    name: str
+    sockets: Sockets
+    pins: Pins
+    volumes: dict[str, VolumeBinding] = {}
+    networks: dict[str, NetworkBinding] = {}
+    kernel: KernelBinding | None = None

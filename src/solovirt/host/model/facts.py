@@ -1,0 +1,55 @@
+"""Facts: what this host and its QEMU are, as frozen values. Probed by ``solovirt.host``, read by ``solovirt.compile``.
+
+Recorded facts of other hosts decode into the same types, so a command line can be compiled for a host that is not this
+one.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class MachineType(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One entry of QMP ``query-machines``; ``alias`` is e.g. "q35" for pc-q35-7.2."""
+
+    name: str
+    alias: str = ""
+    cpu_max: int = 1
+    deprecated: bool = False
+
+
+class CPUModel(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One entry of QMP ``query-cpu-definitions``; ``missing`` are features the accelerator here cannot give."""
+
+    name: str
+    missing: tuple[str, ...] = ()
+
+
+class QemuFacts(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One QEMU binary, asked once over QMP. ``version`` is (major, minor, micro)."""
+
+    binary: str
+    version: tuple[int, int, int]
+    package: str = ""
+    arch: str = "x86_64"
+    machines: tuple[MachineType, ...] = ()
+    devices: frozenset[str] = frozenset()
+    """QOM types under "device" that can be instantiated (``qom-list-types``)."""
+    objects: frozenset[str] = frozenset()
+    cpu_models: tuple[CPUModel, ...] = ()
+    netdevs: frozenset[str] = frozenset()
+    options: frozenset[str] = frozenset()
+    """``query-command-line-options`` names ("sandbox", "audiodev", ...)."""
+
+
+class HostFacts(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Everything compile may know of the host. ``accel`` is what works ("kvm" or "tcg"), not what exists."""
+
+    qemu: QemuFacts
+    accel: str
+    accel_reason: str = ""
+    """Why: "KVM probe did not finish within 2 s", "SOLOVIRT_ACCEL=tcg", "/dev/kvm is missing"."""
+    cpus: int = 1
+    memory: int = 0
+    """Bytes."""
+    node_name: str = "localhost"
