@@ -22,12 +22,10 @@ the CLI prints them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """One wrong field: a CamelCase ``reason``, a sentence, and the field path (``spec.template.spec...``)."""
 
     reason: str

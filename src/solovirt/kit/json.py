@@ -6,13 +6,29 @@ Everything else sees ``Json`` values and narrows them with the helpers below.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
 import msgspec
 
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
-JsonObject = dict[str, Json]
+from solovirt.kit.jsontypes import Json, JsonObject, get_int, get_list, get_object, get_str
+
+__all__ = (
+    "Json",
+    "JsonObject",
+    "as_any",
+    "clone",
+    "convert",
+    "decode",
+    "decode_object",
+    "encode",
+    "get_int",
+    "get_list",
+    "get_object",
+    "get_str",
+    "pretty",
+    "to_json",
+    "to_object",
+)
 
 T = TypeVar("T")
 
@@ -62,27 +78,6 @@ def clone(value: T) -> T:
 def pretty(value: object) -> str:
     """Two-space indented JSON text."""
     return msgspec.json.format(encode(value), indent=2).decode()
-
-
-def get_object(value: Mapping[str, Json], key: str) -> JsonObject:
-    """``value[key]`` if it is an object, else an empty one (not attached to ``value``)."""
-    found = value.get(key)
-    return found if isinstance(found, dict) else {}
-
-
-def get_list(value: Mapping[str, Json], key: str) -> list[Json]:
-    found = value.get(key)
-    return found if isinstance(found, list) else []
-
-
-def get_str(value: Mapping[str, Json], key: str, default: str = "") -> str:
-    found = value.get(key)
-    return found if isinstance(found, str) else default
-
-
-def get_int(value: Mapping[str, Json], key: str, default: int = 0) -> int:
-    found = value.get(key)
-    return found if isinstance(found, int) and not isinstance(found, bool) else default
 
 
 def as_any(value: object) -> Any:

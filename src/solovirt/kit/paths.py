@@ -1,8 +1,4 @@
-"""Where solovirt keeps things: XDG directories for a user, /var/lib and /run for root.
-
-``SOLOVIRT_STATE_DIR`` and ``SOLOVIRT_RUNTIME_DIR`` override both (tests, several daemons on one host). Nothing here
-creates or opens anything.
-"""
+"""Every directory and socket of one daemon. Nothing here creates or opens anything."""
 
 from __future__ import annotations
 
@@ -10,6 +6,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from solovirt.kit import locations
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +57,6 @@ class Paths:
 
 
 def from_environment(environ: Mapping[str, str] = os.environ, euid: int | None = None) -> Paths:
-    """The directories for this user (XDG Base Directory Specification; FHS for root)."""
+    """The directories for this user."""
     uid = os.geteuid() if euid is None else euid
-    if uid == 0:
-        state, runtime = Path("/var/lib/solovirt"), Path("/run/solovirt")
-    else:
-        home = Path(environ.get("HOME") or "/nonexistent")
-        state = Path(environ.get("XDG_STATE_HOME") or home / ".local/state") / "solovirt"
-        base = environ.get("XDG_RUNTIME_DIR") or ""
-        runtime = Path(base) / "solovirt" if base else Path(f"/tmp/solovirt-{uid}")
-    return Paths(
-        state=Path(environ.get("SOLOVIRT_STATE_DIR") or state),
-        runtime=Path(environ.get("SOLOVIRT_RUNTIME_DIR") or runtime),
-    )
+    return Paths(state=Path(locations.state_dir(environ, uid)), runtime=Path(locations.runtime_dir(environ, uid)))
