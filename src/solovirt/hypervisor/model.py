@@ -1,0 +1,128 @@
+"""The values that the hypervisor room takes and gives: what to launch, what to adopt, what happened.
+
+It must not know objects, the store or how a command line is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Literal
+
+from solovirt.host.model.bindings import Sockets
+
+
+class RunState(str, Enum):
+    """QEMU's ``RunState`` (qapi/run-state.json). ``UNKNOWN`` stands for one that a newer QEMU has and we do not."""
+
+    DEBUG = "debug"
+    INMIGRATE = "inmigrate"
+    INTERNAL_ERROR = "internal-error"
+    IO_ERROR = "io-error"
+    PAUSED = "paused"
+    POSTMIGRATE = "postmigrate"
+    PRELAUNCH = "prelaunch"
+    FINISH_MIGRATE = "finish-migrate"
+    RESTORE_VM = "restore-vm"
+    RUNNING = "running"
+    SAVE_VM = "save-vm"
+    SHUTDOWN = "shutdown"
+    SUSPENDED = "suspended"
+    WATCHDOG = "watchdog"
+    GUEST_PANICKED = "guest-panicked"
+    COLO = "colo"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def parse(cls, text: str) -> RunState:
+        try:
+            return cls(text)
+        except ValueError:
+            return cls.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What is needed to find a running QEMU again and to be sure that it is the right one.
+
+    ``uid`` names the instance (the VMI's uid), ``uuid`` is the machine's own (``-uuid``). ``directory`` holds
+    ``qemu.lock`` and ``qemu.log``; ``sockets`` are where QEMU listens; ``run_as`` is the (uid, gid) that it runs as,
+    None for ours. ``paused`` says how a launch that was cut short is to be finished.
+    """
+
+    uid: str
+    uuid: str
+    directory: Path
+    sockets: Sockets
+    run_as: tuple[int, int] | None = None
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One QEMU to start. ``argv[0]`` is the binary's path; argv must hold ``-uuid``, ``-S`` and ``-no-shutdown``.
+
+    ``groups`` are supplementary groups for ``run_as`` (the group of /dev/kvm); ``timeout`` is the time in seconds that
+    QEMU has to answer on QMP.
+    """
+
+    uid: str
+    uuid: str
+    argv: tuple[str, ...]
+    directory: Path
+    sockets: Sockets
+    run_as: tuple[int, int] | None = None
+    paused: bool = False
+    groups: tuple[int, ...] = ()
+    timeout: float = 60.0
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.uid, self.uuid, self.directory, self.sockets, self.run_as, self.paused)
+
+
+EventKind = Literal[
+    "running",
+    "paused",
+    "shutdown",
+    "reset",
+    "agent-connected",
+    "agent-disconnected",
+    "exited",
+    "io-error",
+    "panicked",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceEvent:
+    """Something that happened to an instance.
+
+    - ``running``, ``paused``: QEMU's RESUME and STOP. ``paused`` is for a machine that stopped for another reason than
+      its own shutdown; ``detail`` is the run state ("paused", "io-error", "guest-panicked", "watchdog").
+    - ``shutdown``: the guest powered off (or was told to); ``detail`` is QEMU's ShutdownCause ("guest-shutdown",
+      "host-qmp-quit", ...). With -no-shutdown the process is still there.
+    - ``reset``: ``detail`` is the ShutdownCause ("guest-reset", "host-qmp-system-reset").
+    - ``agent-connected``, ``agent-disconnected``: the guest opened or closed the agent's port.
+    - ``io-error``: ``detail`` says device, operation and reason. ``panicked``: ``detail`` is the action taken.
+    - ``exited``: the process is gone, always the last event. ``exit_code`` is its status, negative for a signal, None
+      if QEMU was not our child (adopted); ``detail`` is one sentence.
+    """
+
+    uid: str
+    kind: EventKind
+    detail: str = ""
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    """What a command run in the guest gave back. Exactly one of ``exit_code`` and ``signal`` is set."""
+
+    exit_code: int | None
+    signal: int | None
+    stdout: bytes
+    stderr: bytes
+    stdout_truncated: bool = False
+    stderr_truncated: bool = False
