@@ -1,0 +1,118 @@
+"""What this host is: its QEMU, whether KVM works, CPUs, memory, name. Probed once, kept on disk, frozen.
+
+Also reads recorded facts of other hosts, so that a command line can be compiled without QEMU. Knows nothing of VMs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import socket
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+from solovirt.host import kvm, packages
+from solovirt.host.cache import Cache, file_key
+from solovirt.host.model.facts import HostFacts, QemuFacts
+from solovirt.kit.errors import HostError
+from solovirt.kit.json import JsonObject
+from solovirt.kit.paths import Paths
+
+PROBE_VERSION = 1
+"""Part of the cache key: raise it when ``qemu_probe`` asks for more."""
+
+_BINARY = "qemu-system-x86_64"
+_ELSEWHERE = (Path("/usr/libexec/qemu-kvm"), Path("/usr/bin/qemu-kvm"))
+"""Where Red Hat's family keeps it."""
+
+
+async def probe(paths: Paths, *, environ: Mapping[str, str] = os.environ) -> HostFacts:
+    """The facts of this host.
+
+    ``SOLOVIRT_QEMU`` names the QEMU binary, ``SOLOVIRT_ACCEL`` the accelerator. Raises ``HostError``: reason
+    ``MissingTool`` (no QEMU), ``QEMUTooOld``, ``QEMUFailed``, ``InvalidEnvironment``.
+    """
+    binary = find_qemu(environ)
+    verdict = await kvm.verdict(paths.facts, binary, environ=environ)
+    qemu = await _qemu(paths.facts, binary, verdict.accel)
+    return HostFacts(
+        qemu=qemu,
+        accel=verdict.accel,
+        accel_reason=verdict.reason,
+        cpus=len(os.sched_getaffinity(0)),
+        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        node_name=node_name(socket.gethostname()),
+    )
+
+
+def find_qemu(environ: Mapping[str, str] = os.environ) -> Path:
+    """The QEMU binary. Raises ``HostError`` (reason ``MissingTool``) with the package to install."""
+    named = environ.get("SOLOVIRT_QEMU", "")
+    if named:
+        chosen = Path(named) if os.sep in named else packages.find(named, environ=environ)
+        if chosen is None or not os.access(chosen, os.X_OK) or not chosen.is_file():
+            raise HostError(
+                f'SOLOVIRT_QEMU is "{named}", which is not a program',
+                reason="MissingTool",
+                hint="set it to the path of qemu-system-x86_64, or unset it",
+            )
+        return chosen.absolute()
+    found = packages.find(_BINARY, environ=environ)
+    candidates = [found] if found else [path for path in _ELSEWHERE if os.access(path, os.X_OK)]
+    return candidates[0] if candidates else packages.require(_BINARY, needed_for="running guests", environ=environ)
+
+
+async def _qemu(cache_dir: Path, binary: Path, accel: str) -> QemuFacts:
+    name = hashlib.sha256(f"{binary}\0{accel}".encode()).hexdigest()[:16]
+    cache = Cache(cache_dir / f"qemu-{name}.json", QemuFacts)
+    key: JsonObject = {"probe": PROBE_VERSION, "accel": accel, "binary": await asyncio.to_thread(file_key, binary)}
+    known = await asyncio.to_thread(cache.get, key)
+    if known is not None:
+        return known
+    from solovirt.host import qemu_probe
+
+    asked = await qemu_probe.ask(binary, accel)
+    await asyncio.to_thread(cache.put, key, asked)
+    return asked
+
+
+def node_name(hostname: str) -> str:
+    """The host's name as a DNS label: what ``status.nodeName`` says."""
+    first = hostname.partition(".")[0].lower()
+    label = re.sub(r"[^a-z0-9-]+", "-", first)[:63].strip("-")
+    return label or "localhost"
+
+
+def recorded() -> list[str]:
+    """Names of the facts that ship with solovirt."""
+    folder = resources.files("solovirt.host") / "recorded"
+    return sorted(entry.name.removesuffix(".json") for entry in folder.iterdir() if entry.name.endswith(".json"))
+
+
+def load(name_or_path: str) -> HostFacts:
+    """Recorded facts: one of ``recorded()``, or a JSON file. Raises ``HostError`` (reason ``InvalidFacts``)."""
+    try:
+        if name_or_path in recorded():
+            data = (resources.files("solovirt.host") / "recorded" / f"{name_or_path}.json").read_bytes()
+        else:
+            data = Path(name_or_path).read_bytes()
+        return msgspec.json.decode(data, type=HostFacts)
+    except FileNotFoundError:
+        known = ", ".join(recorded())
+        raise HostError(
+            f'no recorded facts "{name_or_path}"', reason="InvalidFacts", hint=f"give a file, or one of: {known}"
+        ) from None
+    except OSError as error:
+        raise HostError(f"{name_or_path} cannot be read: {error.strerror}", reason="InvalidFacts") from error
+    except msgspec.DecodeError as error:
+        raise HostError(f"{name_or_path} does not hold facts of a host: {error}", reason="InvalidFacts") from error
+
+
+def dump(facts: HostFacts) -> str:
+    """``facts`` as text that ``load`` takes: sorted, so that two hosts can be compared with diff."""
+    return msgspec.json.format(msgspec.json.encode(facts, order="deterministic"), indent=1).decode() + "\n"
