@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from solovirt.kit.json import Json
-
 
 class Model(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every API struct.
@@ -41,7 +39,7 @@ class ObjectMeta(Model):
     owner_references: list[OwnerReference] = msgspec.field(default_factory=list)
     finalizers: list[str] = msgspec.field(default_factory=list)
     self_link: str = ""
-    managed_fields: list[dict[str, Json]] = msgspec.field(default_factory=list)
+    managed_fields: list[dict[str, object]] = msgspec.field(default_factory=list)
 
 
 class TypeMeta(Model):

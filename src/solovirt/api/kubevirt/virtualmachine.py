@@ -7,7 +7,6 @@ import msgspec
 from solovirt.api.cdi.datavolume import DataVolumeSpec
 from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.meta import Condition, KubeObject, Model, ObjectMeta
-from solovirt.kit.json import Json
 
 
 class DataVolumeTemplate(Model, kw_only=True):
@@ -17,7 +16,7 @@ class DataVolumeTemplate(Model, kw_only=True):
     kind: str = ""
     metadata: ObjectMeta = msgspec.field(default_factory=ObjectMeta)
     spec: DataVolumeSpec
-    status: dict[str, Json] = msgspec.field(default_factory=dict)
+    status: dict[str, object] = msgspec.field(default_factory=dict)
 
 
 class InstanceTemplate(Model, kw_only=True):
