@@ -13,7 +13,7 @@ _QUANTITY = re.compile(
     r"(?P<number>[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))"
     r"(?:(?P<suffix>[KMGTPE]i|[numkMGTPE])|[eE](?P<exponent>[+-]?[0-9]{1,3}))?"
 )
-_BINARY = {name: 1024**power for power, name in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), start=1)}
+_BINARY = {name: 1 << 10 * power for power, name in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), start=1)}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _MAX_LENGTH = 64
 _MAX_EXPONENT = 30
@@ -39,8 +39,9 @@ def parse(quantity: str | int | float) -> Fraction:
     number = Fraction(match["number"])
     suffix = match["suffix"] or ""
     if suffix in _BINARY:
-        return number * _BINARY[suffix]
-    return number * Fraction(10) ** (_DECIMAL.get(suffix, 0) + exponent)
+        return number * Fraction(_BINARY[suffix])
+    power = _DECIMAL.get(suffix, 0) + exponent
+    return number * Fraction(10 ** max(power, 0), 10 ** max(-power, 0))
 
 
 def to_bytes(quantity: str | int | float) -> int:
