@@ -1,0 +1,149 @@
+"""``image build|pull|import|ls|rm``: the images that containerDisk and kernelBoot volumes use."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from solovirt.cli.context import Context
+from solovirt.cli.output import table_text
+from solovirt.kit.errors import BadRequest, SolovirtError
+from solovirt.kit.jsontypes import JsonObject, get_int, get_list, get_str
+
+EPILOG = """examples:
+  solovirt image build tiny                           a small Linux guest: solovirt/tiny
+  solovirt image pull quay.io/containerdisks/fedora:40
+  solovirt image import my/disk:1 disk.qcow2          a local file under any reference
+  solovirt image import my/kernel:1 --file /boot/vmlinuz=./vmlinuz --file /boot/initrd=./initrd
+  solovirt image ls
+"""
+PATH = "/apis/subresources.solovirt.io/v1/images"
+TINY = "solovirt/tiny"
+
+
+def add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
+    parser.epilog = EPILOG
+    parser.add_argument("action", choices=("build", "pull", "import", "ls", "rm"))
+    parser.add_argument("reference", nargs="?", default="", metavar="REFERENCE", help="name[:tag] (build: tiny)")
+    parser.add_argument("disk", nargs="?", default="", metavar="FILE", help="import: a raw or qcow2 disk image")
+    parser.add_argument("--file", action="append", default=[], metavar="PATH=FILE", help="import: a file of the image")
+    parser.add_argument("-o", "--output", default="", choices=("", "json"))
+
+
+def run(args: argparse.Namespace, context: Context, verb: str) -> int:
+    if args.action == "ls":
+        return _list(args, context)
+    if not args.reference:
+        raise BadRequest(f"image {args.action} needs a reference", hint="`solovirt image --help` has examples")
+    if args.action == "build":
+        return _build(args, context)
+    if args.action == "pull":
+        return _send(context, {"action": "pull", "reference": args.reference})
+    if args.action == "import":
+        return _send(context, {"action": "import", "reference": args.reference, "files": _files(args)})
+    context.client.call("DELETE", PATH, {"reference": args.reference})
+    print(f"{args.reference} removed")
+    return 0
+
+
+def _list(args: argparse.Namespace, context: Context) -> int:
+    answer = context.client.get(PATH)
+    items = [i for i in get_list(answer, "items") if isinstance(i, dict)]
+    if args.output == "json":
+        import json
+
+        print(json.dumps(items, indent=2))
+        return 0
+    rows = [["REFERENCE", "DIGEST", "SIZE", "FILES"]]
+    for item in items:
+        files = ",".join(str(f) for f in get_list(item, "files"))
+        rows.append([get_str(item, "reference"), get_str(item, "digest")[:19], megabytes(get_int(item, "size")), files])
+    print(table_text(rows))
+    return 0
+
+
+def megabytes(size: int) -> str:
+    return f"{size / (1 << 20):.1f} MiB"
+
+
+def _files(args: argparse.Namespace) -> JsonObject:
+    """Path inside the image -> absolute path of the local file."""
+    files: JsonObject = {}
+    if args.disk:
+        files[f"/disk/{os.path.basename(args.disk)}"] = os.path.abspath(args.disk)
+    for pair in args.file:
+        inside, found, local = pair.partition("=")
+        if not found or not inside.startswith("/"):
+            raise BadRequest(f"--file {pair!r} is not /PATH/IN/IMAGE=FILE")
+        files[inside] = os.path.abspath(local)
+    if not files:
+        raise BadRequest("import needs a disk image or --file", hint="solovirt image import my/disk:1 disk.qcow2")
+    for local in files.values():
+        if not os.access(str(local), os.R_OK):
+            raise BadRequest(f"{local}: no such file, or it cannot be read")
+    return files
+
+
+def _build(args: argparse.Namespace, context: Context) -> int:
+    if args.reference not in ("tiny", TINY):
+        raise BadRequest(f"{args.reference!r} cannot be built", hint="the image that can be built here is `tiny`")
+    from solovirt.host.tiny.build import build, image_files
+    from solovirt.kit.paths import from_environment
+
+    show = Progress()
+    paths = from_environment()
+    tiny = build(_build_folder(paths.state), progress=show.text)
+    show.end()
+    files: JsonObject = {inside: str(local) for inside, local in image_files(tiny).items()}
+    return _send(context, {"action": "import", "reference": TINY, "files": files})
+
+
+def _build_folder(state: Path) -> Path:
+    folder = state / "build" / "tiny"
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    return folder
+
+
+def _send(context: Context, body: JsonObject) -> int:
+    """Pull or import in the daemon; its progress lines are shown as they come."""
+    show = Progress()
+    reference = get_str(body, "reference")
+    for line in context.client.stream("POST", PATH, None, body):
+        if error := get_str(line, "error"):
+            show.end()
+            raise SolovirtError(error, reason=get_str(line, "reason"), hint=get_str(line, "hint"))
+        if get_str(line, "digest"):
+            show.end()
+            print(f"{reference} {get_str(line, 'digest')}")
+        else:
+            show.bytes(get_str(line, "message") or reference, get_int(line, "done"), get_int(line, "total"))
+    return 0
+
+
+class Progress:
+    """One line that is rewritten on a terminal, one line for each step elsewhere."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._last = ""
+
+    def text(self, message: str) -> None:
+        if message == self._last:
+            return
+        self._last = message
+        print(f"\r\x1b[K{message}" if self._terminal else message, end="" if self._terminal else "\n", file=sys.stderr)
+        sys.stderr.flush()
+
+    def bytes(self, what: str, done: int, total: int) -> None:
+        if total:
+            self.text(
+                f"{what}: {megabytes(done)} of {megabytes(total)} ({done * 100 // total} %)" if self._terminal else what
+            )
+        else:
+            self.text(what)
+
+    def end(self) -> None:
+        if self._terminal and self._last:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

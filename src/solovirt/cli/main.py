@@ -1,0 +1,148 @@
+"""The ``solovirt`` command: finds the command's module and runs it.
+
+Only the module of the command that is run gets imported, and only its parser is built; ``get`` must not pay for
+``console``.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
+
+from solovirt.kit.errors import SolovirtError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from solovirt.cli.context import Context
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "apply": ("apply", "create or change objects from manifests"),
+    "create": ("apply", "create objects from manifests; fail if they exist"),
+    "get": ("get", "list objects, or show some"),
+    "describe": ("describe", "everything about an object, with its events"),
+    "delete": ("delete", "delete objects by name, label or manifest"),
+    "edit": ("edit", "change an object in your editor"),
+    "wait": ("wait", "wait for a condition, a field's value, or the end of an object"),
+    "start": ("lifecycle", "start a virtual machine"),
+    "stop": ("lifecycle", "shut a virtual machine down"),
+    "restart": ("lifecycle", "shut a virtual machine down and start it again"),
+    "pause": ("lifecycle", "freeze a running guest"),
+    "unpause": ("lifecycle", "let a paused guest go on"),
+    "console": ("console", "the guest's serial console; ^] leaves it"),
+    "logs": ("logs", "what the guest wrote on its serial console, or QEMU's own log"),
+    "explain": ("explain", "the QEMU command line of a manifest or a VM, with the reason for every token"),
+    "exec": ("exec", "run a command inside the guest, through its agent"),
+    "agent": ("agent", "send any command to the guest agent and show the raw reply"),
+    "image": ("image", "build, pull, import, list and remove guest images"),
+    "doctor": ("doctor", "what this host can do, what is missing for what, and the package to install"),
+    "daemon": ("daemon", "run, show or stop the daemon"),
+    "api-resources": ("api_resources", "the kinds that the server knows"),
+    "version": ("version", "the versions of this command and of the server"),
+    "completion": ("completion", "a completion script for bash, zsh or fish"),
+}
+
+USAGE = "usage: solovirt [--server URL] [--context NAME] [-n NAMESPACE | -A] COMMAND ..."
+
+
+class Command(Protocol):
+    """What a module in ``cli.commands`` offers. One module may serve several verbs."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser, verb: str) -> None: ...
+
+    def run(self, args: argparse.Namespace, context: Context, verb: str) -> int: ...
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, 1 for an error, 2 for a wrong call, 130 after ^C."""
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        return dispatch(words)
+    except SolovirtError as error:
+        report(error)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # `solovirt get vm | head`: whoever read our output has gone; nothing is wrong.
+        sys.stderr.close()
+        return 141
+
+
+def dispatch(words: list[str]) -> int:
+    """Split off the options before the verb, build the verb's parser, run it."""
+    leading, verb, rest = split_verb(words)
+    if not verb or verb == "help":
+        print(overview())
+        return 0 if verb or not words or "-h" in leading or "--help" in leading else 2
+    if "--version" in leading:
+        verb = "version"
+    if verb not in COMMANDS:
+        from solovirt.kit.names import nearest
+
+        near = nearest(verb, list(COMMANDS))
+        print(f"solovirt: unknown command {verb!r}" + (f"; did you mean {near!r}?" if near else ""), file=sys.stderr)
+        print(USAGE, file=sys.stderr)
+        return 2
+    module_name, summary = COMMANDS[verb]
+    command = cast(Command, import_module(f"solovirt.cli.commands.{module_name}"))
+    from solovirt.cli.options import build_parser, fill_context
+
+    parser = build_parser(verb, summary)
+    command.add_arguments(parser, verb)
+    args = parser.parse_args([*leading, *rest])
+    return command.run(args, fill_context(args), verb)
+
+
+OPTIONS_WITH_VALUE = ("-n", "--namespace", "--server", "--context", "--token", "--certificate-authority")
+
+
+def split_verb(words: list[str]) -> tuple[list[str], str, list[str]]:
+    """(options before the verb, the verb or "", the words after it)."""
+    position = 0
+    while position < len(words):
+        word = words[position]
+        if not word.startswith("-"):
+            return words[:position], word, words[position + 1 :]
+        position += 2 if word in OPTIONS_WITH_VALUE else 1
+    return words, "version" if "--version" in words else "", []
+
+
+def overview() -> str:
+    """The text of ``solovirt --help``."""
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"  {verb:<{width}}{summary}" for verb, (_, summary) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "solovirt runs KubeVirt VirtualMachine manifests on this host, by driving QEMU directly.",
+            "",
+            USAGE,
+            "",
+            *lines,
+            "",
+            "First steps:",
+            "  solovirt doctor                          is everything here that is needed?",
+            "  solovirt image build tiny                make a small guest image",
+            "  solovirt apply -f examples/hello.yaml    start it",
+            "  solovirt console hello                   talk to it",
+            "",
+            "`solovirt COMMAND --help` explains a command. The same commands work on a cluster that has KubeVirt:",
+            "set KUBECONFIG, or give --server.",
+        ]
+    )
+
+
+def report(error: SolovirtError) -> None:
+    """One clear message on stderr; every cause on a line of its own."""
+    kind = f" ({error.reason})" if getattr(error, "status", 0) and error.reason else ""
+    source = "Error from server" if getattr(error, "status", 0) else "error"
+    text = error.message if len(error.causes) < 2 else error.message.split(": ", 1)[0] + ":"
+    place = f"{error.field}: " if error.field and error.field not in text else ""
+    print(f"{source}{kind}: {place}{text}", file=sys.stderr)
+    if len(error.causes) > 1:
+        for cause in error.causes:
+            where = "" if not cause.field or cause.message.startswith(cause.field) else f"{cause.field}: "
+            print(f"  * {where}{cause.message}", file=sys.stderr)
+    if error.hint:
+        print(f"  {error.hint}", file=sys.stderr)

@@ -1,0 +1,106 @@
+"""Reading manifests: files, folders, stdin; one or many documents; Lists unfolded."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NamedTuple
+
+from solovirt.kit import yaml
+from solovirt.kit.errors import BadRequest
+from solovirt.kit.jsontypes import JsonObject, get_list, get_object, get_str
+
+MAX_BYTES = 8 << 20
+SUFFIXES = (".yaml", ".yml", ".json")
+
+
+class Manifest(NamedTuple):
+    """One object of a file, with the lines of its keys (None for the items of a List)."""
+
+    value: JsonObject
+    source: str
+    lines: yaml.LineMap | None
+
+    @property
+    def name(self) -> str:
+        return get_str(get_object(self.value, "metadata"), "name")
+
+    @property
+    def namespace(self) -> str:
+        return get_str(get_object(self.value, "metadata"), "namespace")
+
+    def place(self, field: str) -> str:
+        """``file:line:column`` of a field path such as ``spec.template.spec.volumes[0].name``, "" when not known.
+
+        A field that is not in the file (a required one, a default) is placed at the nearest key above it.
+        """
+        steps = [int(s) if s.isdigit() else s for s in field.replace("]", "").replace("[", ".").split(".") if s]
+        while steps and self.lines is not None:
+            if found := self.lines.locate(tuple(steps)):
+                return f"{self.source}:{found[0]}:{found[1]}"
+            steps.pop()
+        return ""
+
+
+def read(paths: list[str], *, recursive: bool = False) -> list[Manifest]:
+    """Every object of every file, in order. "-" is stdin.
+
+    Raises BadRequest naming file, line and column.
+    """
+    found: list[Manifest] = []
+    for path in paths:
+        for file in _files(path, recursive):
+            found += _objects(file)
+    if not found:
+        raise BadRequest(
+            f"no objects in {', '.join(paths)}", hint="give -f a manifest, a folder of them, or - for stdin"
+        )
+    return found
+
+
+def _files(path: str, recursive: bool) -> list[str]:
+    if path == "-" or not os.path.isdir(path):
+        return [path]
+    found: list[str] = []
+    for folder, folders, files in os.walk(path):
+        folders.sort()
+        found += [os.path.join(folder, f) for f in sorted(files) if f.endswith(SUFFIXES)]
+        if not recursive:
+            break
+    return found
+
+
+def _objects(path: str) -> list[Manifest]:
+    source = "<stdin>" if path == "-" else path
+    result: list[Manifest] = []
+    for document in yaml.load_all(_bytes(path), source=source):
+        if document.value is None:
+            continue
+        if not isinstance(document.value, dict):
+            raise BadRequest(f"{source}: a manifest is a mapping, not {type(document.value).__name__}")
+        items = get_list(document.value, "items")
+        if get_str(document.value, "kind").endswith("List") and items:
+            result += [Manifest(item, source, None) for item in items if isinstance(item, dict)]
+        else:
+            result.append(Manifest(document.value, source, document.lines))
+    for manifest in result:
+        _check(manifest)
+    return result
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        if path == "-":
+            return sys.stdin.buffer.read(MAX_BYTES + 1)
+        with open(path, "rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise BadRequest(f"the path {path!r} cannot be read: {error.strerror}") from error
+
+
+def _check(manifest: Manifest) -> None:
+    for key in ("apiVersion", "kind"):
+        if not get_str(manifest.value, key):
+            raise BadRequest(f"{manifest.source}: {key} not set", field=key)
+    if not manifest.name and not get_str(get_object(manifest.value, "metadata"), "generateName"):
+        raise BadRequest(f"{manifest.source}: metadata.name not set", field="metadata.name")
