@@ -6,14 +6,14 @@ It must not know objects, the store or how a command line is made.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
 from solovirt.host.model.bindings import Sockets
 
 
-class RunState(str, Enum):
+class RunState(StrEnum):
     """QEMU's ``RunState`` (qapi/run-state.json). ``UNKNOWN`` stands for one that a newer QEMU has and we do not."""
 
     DEBUG = "debug"

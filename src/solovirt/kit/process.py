@@ -18,8 +18,8 @@ from pathlib import Path
 class Child:
     """One process. Made by :func:`spawn` or :meth:`adopt`, inside a running event loop.
 
-    ``await wait()`` gives the exit status: 0-255, minus the signal's number, or None when the process was not our child.
-    ``release()`` lets go of a process that still runs.
+    ``await wait()`` gives the exit status: 0-255, minus the signal's number, or None when the process was not our
+    child. ``release()`` lets go of a process that still runs.
     """
 
     def __init__(self, pid: int, pidfd: int) -> None:
@@ -122,7 +122,13 @@ def spawn(
     # We reap by pidfd. A Popen that believes its child to be unreaped would wait for it behind our back when it is
     # garbage-collected.
     popen.returncode = 0
-    return Child(popen.pid, os.pidfd_open(popen.pid))
+    try:
+        return Child(popen.pid, os.pidfd_open(popen.pid))
+    except OSError:
+        # Out of file descriptors. It is our unreaped child, so its pid cannot have been reused.
+        os.kill(popen.pid, signal.SIGKILL)
+        os.waitpid(popen.pid, 0)
+        raise
 
 
 def describe_exit(code: int | None) -> str:
