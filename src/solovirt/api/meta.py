@@ -71,7 +71,7 @@ def find_condition(conditions: list[Condition], kind: str) -> Condition | None:
 
 
 def set_condition(conditions: list[Condition], new: Condition, now: str) -> bool:
-    """Insert or replace by type. The transition time moves only when ``status`` does. Returns True if anything changed."""
+    """Insert or replace by type; the transition time moves only when ``status`` does. True if anything changed."""
     old = find_condition(conditions, new.type)
     if old is None:
         new.last_transition_time = new.last_transition_time or now

@@ -46,8 +46,8 @@ def _no_fields(obj: T) -> Mapping[str, str]:
 class Resource(Generic[T]):
     """One kind of one group version.
 
-    ``default`` mutates a decoded object on create and update, before ``validate``; ``validate`` gets the new object and,
-    on update, the stored one, and returns every cause. ``spec_fields`` are the top-level fields whose change moves
+    ``default`` mutates a decoded object on create and update, before ``validate``; ``validate`` gets the new object
+    and, on update, the stored one, and returns every cause. ``spec_fields`` are the top-level fields whose change moves
     ``metadata.generation`` and which a ``/status`` write leaves alone. ``selectable`` gives the values of field
     selectors beyond metadata.name and metadata.namespace (e.g. ``involvedObject.name``).
     """

@@ -113,7 +113,7 @@ _FIELD = re.compile(r"(?P<key>[A-Za-z0-9_.\[\]/-]+)(?P<operator>==|!=|=)(?P<valu
 
 
 def parse_fields(text: str) -> FieldSelector:
-    """``metadata.name=x,status.phase!=Running``; a backslash escapes a comma, ``=`` or itself. Raises ``BadRequest``."""
+    """``metadata.name=x,status.phase!=Running``; a backslash escapes. Raises ``BadRequest``."""
     found = []
     for term in _terms(text, _COMMA):
         match = _FIELD.fullmatch(term)

@@ -56,6 +56,7 @@ def success(*, resource: Resource[T] | None = None, name: str = "", uid: str = "
     status: JsonObject = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
     if message:
         status["message"] = message
-    if kept := {key: value for key, value in details.items() if value}:
+    kept: JsonObject = {key: value for key, value in details.items() if value}
+    if kept:
         status["details"] = kept
     return status

@@ -56,7 +56,7 @@ def columns(resource: Resource[T]) -> list[Json]:
 def _definition(column: Column[T]) -> Json:
     return {
         "name": column.name,
-        "type": "string" if column.type == "date" else column.type,
+        "type": column.type,
         "format": column.format,
         "description": column.description,
         "priority": column.priority,
