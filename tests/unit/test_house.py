@@ -61,7 +61,12 @@ def test_module_says_what_it_is_for(path: Path) -> None:
 
 def test_nothing_is_postponed_or_swallowed() -> None:
     words = re.compile(r"NotImplementedError|\bTODO\b|\bFIXME\b|except\s*:")
-    found = [f"{p.relative_to(ROOT)}: {line.strip()}" for p in MODULES for line in p.read_text().splitlines() if words.search(line)]
+    found = [
+        f"{p.relative_to(ROOT)}: {line.strip()}"
+        for p in MODULES
+        for line in p.read_text().splitlines()
+        if words.search(line)
+    ]
     assert not found
 
 

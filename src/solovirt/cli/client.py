@@ -62,17 +62,24 @@ class Client:
         self, method: str, path: str, query: Mapping[str, str] | None = None, body: Json | None = None
     ) -> Iterator[JsonObject]:
         """The JSON lines of a watch or a progress report, as they come."""
-        return (_object(line) for line in self.open(method, path, query, body).lines() if line.strip())
+        response = self.open(method, path, query, body)
+        try:
+            yield from (_object(line) for line in response.lines() if line.strip())
+        finally:
+            response.close()
 
     def watch(self, path: str, query: Mapping[str, str], *, accept: str = "application/json") -> Iterator[JsonObject]:
         """The events of a watch; a 410 inside the stream raises ApiError."""
         response = self.open("GET", path, {**query, "watch": "true"}, accept=accept)
-        for line in response.lines():
-            event = _object(line)
-            if event.get("type") == "ERROR":
-                status = get_object(event, "object")
-                raise ApiError(int(str(status.get("code") or 500)), status)
-            yield event
+        try:
+            for line in response.lines():
+                event = _object(line)
+                if event.get("type") == "ERROR":
+                    status = get_object(event, "object")
+                    raise ApiError(int(str(status.get("code") or 500)), status)
+                yield event
+        finally:
+            response.close()
 
     def open(
         self,

@@ -82,21 +82,26 @@ def request(
 
     Raises Unavailable when the server cannot be reached or does not speak HTTP.
     """
-    sock = connect()
     lines = [f"{method} {target} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items()), "Connection: close"]
     if body is not None or method in ("POST", "PUT", "PATCH"):
         lines.append(f"Content-Length: {len(body or b'')}")
     head = "\r\n".join(lines) + "\r\n\r\n"
     if any("\r" in line or "\n" in line for line in lines):
         raise Unavailable("a request line or header contains a line break")
+    sock = connect()
     try:
         sock.sendall(head.encode("latin-1", "replace") + (body or b""))
     except BrokenPipeError:
         pass  # the answer may still be readable: a server may refuse before it has read the body
     stream = sock.makefile("rb")
-    status, answer_headers = _read_head(stream)
-    while status == 100:
+    try:
         status, answer_headers = _read_head(stream)
+        while status == 100:
+            status, answer_headers = _read_head(stream)
+    except BaseException:
+        stream.close()
+        sock.close()
+        raise
     return Response(status, answer_headers, stream, sock)
 
 

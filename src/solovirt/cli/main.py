@@ -75,7 +75,7 @@ def dispatch(words: list[str]) -> int:
     leading, verb, rest = split_verb(words)
     if not verb or verb == "help":
         print(overview())
-        return 0 if verb or not words or "-h" in leading or "--help" in leading else 2
+        return 0
     if "--version" in leading:
         verb = "version"
     if verb not in COMMANDS:
@@ -91,11 +91,22 @@ def dispatch(words: list[str]) -> int:
 
     parser = build_parser(verb, summary)
     command.add_arguments(parser, verb)
-    args = parser.parse_args([*leading, *rest])
+    own, tail = split_tail(rest) if verb in TAKES_TAIL else (rest, [])
+    args = parser.parse_args([*leading, *own])
+    args.after_dashes = tail
     return command.run(args, fill_context(args), verb)
 
 
 OPTIONS_WITH_VALUE = ("-n", "--namespace", "--server", "--context", "--token", "--certificate-authority")
+
+
+TAKES_TAIL = ("exec",)
+
+
+def split_tail(words: list[str]) -> tuple[list[str], list[str]]:
+    """Our words, and the command of somebody else behind the first ``--``."""
+    position = words.index("--") if "--" in words else len(words)
+    return words[:position], words[position + 1 :]
 
 
 def split_verb(words: list[str]) -> tuple[list[str], str, list[str]]:

@@ -67,7 +67,7 @@ def check(manifests: list[Manifest], mode: str) -> list[SolovirtError]:
         if resource is None or mode != "strict":
             continue
         try:
-            decode.decode(resource, manifest.value, mode="Strict", lines=manifest.lines, source=manifest.source)
+            decode.decode(resource, manifest.value, mode="Strict", lines=manifest.lines)
         except SolovirtError as error:
             failures.append(error)
     return failures

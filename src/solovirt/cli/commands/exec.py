@@ -28,11 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
     parser.add_argument("-i", "--stdin", action="store_true", help="send our stdin (all of it) to the command")
     parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="environment of the command")
     parser.add_argument("--timeout", default="60s", metavar="TIME", help="give up after (default: 60s)")
-    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ARG...")
 
 
 def run(args: argparse.Namespace, context: Context, verb: str) -> int:
-    command = args.command[1:] if args.command[:1] == ["--"] else args.command
+    command: list[str] = args.after_dashes
     if not command:
         raise BadRequest("no command was given", hint="solovirt exec NAME -- COMMAND [ARGUMENT ...]")
     body: JsonObject = {"command": list(command), "timeoutSeconds": seconds(args.timeout)}

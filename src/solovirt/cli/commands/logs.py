@@ -29,9 +29,12 @@ def run(args: argparse.Namespace, context: Context, verb: str) -> int:
     if args.tail >= 0:
         query["tailLines"] = str(args.tail)
     response = context.client.open("GET", path, query, accept="text/plain")
-    for chunk in response.chunks():
-        sys.stdout.write(printable(chunk) if sys.stdout.isatty() else chunk.decode("utf-8", "replace"))
-        sys.stdout.flush()
+    try:
+        for chunk in response.chunks():
+            sys.stdout.write(printable(chunk) if sys.stdout.isatty() else chunk.decode("utf-8", "replace"))
+            sys.stdout.flush()
+    finally:
+        response.close()
     return 0
 
 

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+
+from solovirt.cli.commands.wait import lookup, reached, summary
+from solovirt.kit.errors import BadRequest
+from solovirt.kit.jsontypes import Json, JsonObject
+from tests.support.apiserver import Answer, FakeApi, status
+from tests.unit.cli.conftest import Run
+
+VMI = "/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstances/a"
+OBJ: JsonObject = {
+    "status": {
+        "phase": "Running",
+        "ok": True,
+        "interfaces": [{"ipAddress": "10.0.2.2"}],
+        "conditions": [{"type": "Ready", "status": "True"}, {"type": "Paused", "status": "False"}],
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("goal", "expected"),
+    [
+        ("condition=Ready", True),
+        ("condition=ready=true", True),
+        ("condition=Paused", False),
+        ("condition=Paused=False", True),
+        ("condition=Absent", False),
+        ("jsonpath={.status.phase}=Running", True),
+        ("jsonpath='{.status.phase}'=Failed", False),
+        ("jsonpath={.status.interfaces[0].ipAddress}=10.0.2.2", True),
+        ("jsonpath={.status.ok}=true", True),
+        ("jsonpath={.status.phase}", True),
+        ("jsonpath={.status.nothing}", False),
+        ("delete", False),
+        ("create", True),
+    ],
+)
+def test_goals(goal: str, expected: bool) -> None:
+    assert reached(OBJ, goal) is expected
+
+
+def test_gone() -> None:
+    assert reached(None, "delete")
+    assert not reached(None, "create")
+
+
+@pytest.mark.parametrize("goal", ["", "condition", "condition=", "nonsense=1", "jsonpath={.a[*]}=1"])
+def test_what_is_no_goal(goal: str) -> None:
+    with pytest.raises(BadRequest):
+        reached({"a": [1]}, goal)
+
+
+@pytest.mark.parametrize(("path", "value"), [("{.a[1].b}", 2), ("a[5]", None), (".a.b", None), ("{}", "same")])
+def test_lookup(path: str, value: Json) -> None:
+    obj: JsonObject = {"a": [{}, {"b": 2}]}
+    assert lookup(obj, path) == (obj if value == "same" else value)
+
+
+def test_waits_for_it(api: FakeApi, run: Run) -> None:
+    api.on("GET", VMI, Answer({"status": {"phase": "Pending"}}), Answer(OBJ))
+    result = run("wait", "vmi/a", "--for=condition=Ready")
+    assert result.out == "virtualmachineinstance.kubevirt.io/a condition met\n"
+
+
+def test_gives_up(api: FakeApi, run: Run) -> None:
+    api.on("GET", VMI, Answer(OBJ))
+    result = run("wait", "vmi", "a", "--for=condition=Paused", "--timeout=50ms")
+    assert (result.code, "timed out waiting for the condition on virtualmachineinstances/a" in result.err) == (1, True)
+
+
+def test_an_object_that_never_was(api: FakeApi, run: Run) -> None:
+    api.on("GET", VMI, status(404, "NotFound", "no a"))
+    assert run("wait", "vmi/a", "--for=condition=Ready").code == 1
+    assert run("wait", "vmi/a", "--for=delete").out.endswith("deleted\n")
+
+
+def test_summary() -> None:
+    assert summary({"status": {"phase": "ImportInProgress", "progress": "5.0%"}}) == "ImportInProgress 5.0%"
+    assert summary({}) == "no status yet"

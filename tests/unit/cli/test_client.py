@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from solovirt.cli.client import ApiError, Client, path_of, quote
+from solovirt.cli.endpoint import Endpoint
+from tests.support.apiserver import Answer, FakeApi, status
+
+
+@pytest.fixture
+def client(api: FakeApi) -> Client:
+    return Client(Endpoint(unix=str(api.socket)))
+
+
+@given(st.text())
+def test_quote_is_undone_by_the_standard_library(text: str) -> None:
+    assert unquote(quote(text)) == text
+
+
+def test_paths() -> None:
+    assert path_of("", "v1", "namespaces", "", "a") == "/api/v1/namespaces/a"
+    assert path_of("kubevirt.io", "v1", "virtualmachines", "n", "x", "start") == (
+        "/apis/kubevirt.io/v1/namespaces/n/virtualmachines/x/start"
+    )
+    assert path_of("g", "v1", "things", "../a", "b/c") == "/apis/g/v1/namespaces/..%2Fa/things/b%2Fc"
+
+
+def test_json_both_ways(api: FakeApi, client: Client) -> None:
+    api.on("POST", "/x", Answer({"ok": True}))
+    assert client.call("POST", "/x", {"a": "1 &"}, {"k": "ü"}) == {"ok": True}
+    request = api.requests[0]
+    assert (request.query, request.body, request.headers["content-type"]) == (
+        {"a": "1 &"},
+        {"k": "ü"},
+        "application/json",
+    )
+
+
+def test_status_becomes_an_error(api: FakeApi, client: Client) -> None:
+    api.on("GET", "/x", status(422, "Invalid", "bad", [{"reason": "R", "message": "m", "field": "spec.a"}]))
+    with pytest.raises(ApiError) as caught:
+        client.get("/x")
+    assert (caught.value.status, caught.value.reason, caught.value.message) == (422, "Invalid", "bad")
+    assert caught.value.causes[0].field == "spec.a"
+
+
+def test_refusals_that_are_not_json(api: FakeApi, client: Client) -> None:
+    api.on("GET", "/x", Answer(b"404 page not found", 404))
+    with pytest.raises(ApiError, match="404 page not found"):
+        client.get("/x")
+
+
+def test_an_error_inside_a_watch(api: FakeApi, client: Client) -> None:
+    gone = {"type": "ERROR", "object": {"code": 410, "reason": "Expired", "message": "too old"}}
+    api.on("GET", "/x", Answer([{"type": "ADDED", "object": {}}, gone]))
+    events = client.watch("/x", {})
+    assert next(events)["type"] == "ADDED"
+    with pytest.raises(ApiError, match="too old"):
+        next(events)
+    assert api.requests[0].query == {"watch": "true"}
+
+
+def test_warnings_reach_stderr(api: FakeApi, client: Client, capsys: pytest.CaptureFixture[str]) -> None:
+    api.on("GET", "/x", Answer({}, headers={"Warning": '299 - "unknown field \\"spec.x\\""'}))
+    client.get("/x")
+    assert capsys.readouterr().err == 'Warning: unknown field "spec.x"\n'

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from solovirt.cli.main import COMMANDS, main, report, split_verb
+from solovirt.kit.errors import Cause, HostError, Invalid
+from tests.support.apiserver import FakeApi, status
+from tests.unit.cli.conftest import Run
+
+
+def test_no_words_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert main(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"  {verb} " in out for verb in COMMANDS)
+
+
+def test_an_unknown_verb_gets_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["aply"]) == 2
+    assert "unknown command 'aply'; did you mean 'apply'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_every_command_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([verb, "--help"])
+    assert caught.value.code == 0
+    assert f"usage: solovirt {verb}" in capsys.readouterr().out
+
+
+def test_options_may_stand_before_the_verb() -> None:
+    assert split_verb(["-n", "x", "get", "vm"]) == (["-n", "x"], "get", ["vm"])
+    assert split_verb(["--server=http://x", "-A", "get"]) == (["--server=http://x", "-A"], "get", [])
+    assert split_verb(["--version"])[1] == "version"
+
+
+def test_errors_of_the_server(api: FakeApi, run: Run) -> None:
+    path = "/apis/kubevirt.io/v1/namespaces/default/virtualmachines/x"
+    api.on("GET", path, status(404, "NotFound", 'virtualmachines.kubevirt.io "x" not found'))
+    result = run("get", "vm", "x")
+    assert result.code == 1
+    assert result.err == 'Error from server (NotFound): virtualmachines.kubevirt.io "x" not found\n'
+
+
+def test_our_own_errors_say_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    report(HostError("skopeo is missing", hint="apt install skopeo"))
+    assert capsys.readouterr().err == "error: skopeo is missing\n  apt install skopeo\n"
+
+
+def test_every_cause_has_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    report(Invalid("x is invalid: a, b", causes=[Cause("R", "a", "spec.a"), Cause("R", "b", "spec.b")]))
+    assert capsys.readouterr().err == "error: x is invalid:\n  * spec.a: a\n  * spec.b: b\n"
+
+
+def test_get_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from solovirt.cli import main, client, endpoint, output, kinds, context; "
+        "import solovirt.cli.commands.get; "
+        "heavy = 'msgspec asyncio yaml ssl http.client dataclasses pathlib subprocess websockets urllib.parse'; "
+        "print([m for m in heavy.split() if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]", done.stderr

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from solovirt.cli.manifests import read
+from solovirt.kit.errors import BadRequest
+
+ONE = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: one\n"
+
+
+def test_documents_lists_folders(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(ONE + "---\n---\n" + ONE.replace("one", "two"))
+    items = "".join("  " + line + "\n" for line in ("- " + ONE.replace("\n", "\n  ")).splitlines())
+    (tmp_path / "b.yml").write_text("apiVersion: v1\nkind: List\nitems:\n" + items.replace("one", "three"))
+    (tmp_path / "notes.txt").write_text("not a manifest: [")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/c.json").write_text('{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "four"}}')
+    assert [m.name for m in read([str(tmp_path)])] == ["one", "two", "three"]
+    assert [m.name for m in read([str(tmp_path)], recursive=True)] == ["one", "two", "three", "four"]
+
+
+def test_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(ONE.encode())))
+    assert read(["-"])[0].source == "<stdin>"
+
+
+def test_places_of_fields(tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text(ONE + "spec:\n  volumes:\n  - name: a\n  - name: b\n")
+    (manifest,) = read([str(file)])
+    assert manifest.place("spec.volumes[1].name") == f"{file}:8:5"
+    assert manifest.place("spec.volumes[1].nothing.here").startswith(f"{file}:8:")
+    assert manifest.place("nothing") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("kind: X\nmetadata: {name: a}\n", "apiVersion not set"),
+        ("apiVersion: v1\nmetadata: {name: a}\n", "kind not set"),
+        ("apiVersion: v1\nkind: X\n", "metadata.name not set"),
+        ("- 1\n", "a manifest is a mapping"),
+        ("", "no objects"),
+        ("a: [1\n", r"bad.yaml:\d+:\d+"),
+        ("a: 1\na: 2\n", r"bad.yaml:2:1.*a"),
+    ],
+)
+def test_what_is_no_manifest(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(text)
+    with pytest.raises(BadRequest, match=message):
+        read([str(file)])
+
+
+def test_a_file_that_is_not_there() -> None:
+    with pytest.raises(BadRequest, match=r"'/nonexistent.yaml' cannot be read: No such file"):
+        read(["/nonexistent.yaml"])
