@@ -62,12 +62,16 @@ def delete(draft: Draft, key: Key, request: Request) -> Stored | None:
     return draft.head.get(key)
 
 
-def drop(draft: Draft, last: Stored) -> None:
-    """Removes an object whose last state was ``last``, and its namespace if that only waited for it."""
-    draft.drop(last)
+def drop(draft: Draft, last: Stored) -> Stored:
+    """Removes an object whose last state was ``last``, and its namespace if that only waited for it.
+
+    Returns the last state under the revision of the removal.
+    """
+    gone = draft.drop(last)
     namespace = draft.head.get(Key(namespaces.KIND, "", last.key.namespace))
     if namespace is not None and namespace.deleting and not is_held(draft, namespace):
         draft.drop(namespace)
+    return gone
 
 
 def is_held(draft: Draft, state: Stored) -> bool:

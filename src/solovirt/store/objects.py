@@ -7,15 +7,17 @@ disk. Must not know what any kind means: that is in its ``Resource``.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 import msgspec
 
+from solovirt.api.causes import Causes
 from solovirt.api.meta import KubeObject
 from solovirt.api.resource import Resource
+from solovirt.api.selectors import FieldSelector, LabelSelector
 from solovirt.kit import timestamps
 from solovirt.kit.errors import Cause, SolovirtError
 from solovirt.kit.json import encode
@@ -26,12 +28,6 @@ from solovirt.store.stored import Key, Stored
 from solovirt.store.watch import Event, Watch
 
 T = TypeVar("T", bound=KubeObject)
-
-
-class Selector(Protocol):
-    """A label or field selector (``solovirt.api.selectors``)."""
-
-    def matches(self, values: Mapping[str, str], /) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +85,14 @@ class Objects:
         res: Resource[T],
         namespace: str | None = None,
         *,
-        labels: Selector | None = None,
-        fields: Selector | None = None,
+        labels: LabelSelector | None = None,
+        fields: FieldSelector | None = None,
     ) -> Listing[T]:
-        """Objects of one namespace, or of all (None)."""
+        """Objects of one namespace, or of all (None). Raises BadRequest (a field that the kind cannot be asked for)."""
         items: list[T] = []
+        name = fields.value_of("metadata.name") if fields is not None else None
         for stored in self._ledger.committed.of_kind(res.key, namespace):
-            if labels is not None and not labels.matches(stored.labels):
+            if name not in (None, stored.key.name) or (labels is not None and not labels.matches(stored.labels)):
                 continue
             obj = self._decode(res, stored.data)
             if fields is None or fields.matches(field_values(res, obj)):
@@ -116,12 +113,16 @@ class Objects:
         Raises Expired for a revision that is not remembered any more, TimedOut for one from the future.
         """
         hub = self._ledger.hub
-        first: list[Event]
-        if since:
-            first = [e for e in hub.since(since) if e.key.kind == res.key and namespace in (None, e.key.namespace)]
-        else:
-            first = [Event("ADDED", stored, None) for stored in self._ledger.committed.of_kind(res.key, namespace)]
-        watch = Watch(hub, res.key, namespace, lambda data: self._decode(res, data), first, 0 if since else len(first))
+        initial = [] if since else self._ledger.committed.of_kind(res.key, namespace)
+        watch = Watch(
+            hub,
+            res.key,
+            namespace,
+            lambda data: self._decode(res, data),
+            start=since or hub.revision,
+            initial=[Event("ADDED", stored, None) for stored in initial],
+            missed=hub.since(since) if since else [],
+        )
         hub.join(watch)
         return watch
 
@@ -129,18 +130,19 @@ class Objects:
         """Raises Invalid, AlreadyExists, NotFound (its namespace), Forbidden (namespace is being deleted)."""
         if obj.metadata.resource_version:
             raise SolovirtError("resourceVersion should not be set on objects to be created")
+        data = encode(obj)
 
         def work_out(draft: Draft) -> Stored:
-            new = self._copy(res, obj)
+            new = self._decode(res, data)
             meta = new.metadata
             if meta.generate_name and not meta.name:
                 meta.name = metadata.generated_name(meta.generate_name)
                 while draft.head.get(_key_of(res, new)) is not None:
                     meta.name = metadata.generated_name(meta.generate_name)
             self._set_up(res, new)
-            self._check(res, new, None)
-            if res.namespaced:
+            if res.namespaced and meta.namespace:
                 namespaces.check_open(draft.head, res.key, meta.namespace, meta.name)
+            self._check(res, new, None)
             if draft.head.get(_key_of(res, new)) is not None:
                 raise messages.already_exists(res.key, meta.name)
             return draft.put(res.key, new)
@@ -153,19 +155,21 @@ class Objects:
         ``metadata.resourceVersion`` must be that of the stored object; with ``force`` an empty one means "whatever is
         there". Raises NotFound, Conflict, Invalid.
         """
+        data = encode(obj)
 
         def work_out(draft: Draft) -> Stored:
-            old = self._head(draft, res, obj, force=force)
-            return self._replace(draft, res, old, self._copy(res, obj))
+            new = self._decode(res, data)
+            return self._replace(draft, res, self._head(draft, res, new, force=force), new)
 
         return self._decode(res, (await self._ledger.run(work_out, dry_run=dry_run)).data)
 
     async def update_status(self, res: Resource[T], obj: T, *, force: bool = False, dry_run: bool = False) -> T:
         """Replaces ``status`` alone. Raises NotFound, Conflict, Invalid (no resourceVersion and no ``force``)."""
+        data = encode(obj)
 
         def work_out(draft: Draft) -> Stored:
-            old = self._head(draft, res, obj, force=force)
-            return self._replace_status(draft, res, old, self._copy(res, obj))
+            new = self._decode(res, data)
+            return self._replace_status(draft, res, self._head(draft, res, new, force=force), new)
 
         return self._decode(res, (await self._ledger.run(work_out, dry_run=dry_run)).data)
 
@@ -235,16 +239,19 @@ class Objects:
         new.api_version, new.kind = res.api_version, res.kind
         if res.has_status:
             _set_field(new, "status", _field(old, "status"))
-        res.default(new)
-        self._check(res, new, old)
-        if any(_field(new, name) != _field(old, name) for name in res.spec_fields):
+        unchanged = not self._spec_differs(res, new, old)
+        if not (unchanged and stored.deleting):
+            res.default(new)
+        # Rules that came after the object must not keep it from being deleted.
+        self._check(res, new, old, kind_rules=not (unchanged and stored.deleting))
+        if self._spec_differs(res, new, old):
             new.metadata.generation += 1
         if new == old:
             return stored
-        state = Stored.of(res.key, new)
-        if state.deleting and not deletion.is_held(draft, state):
-            deletion.drop(draft, state)
-            return state
+        if stored.deleting:
+            last = Stored.of(res.key, new)
+            if not deletion.is_held(draft, last):
+                return deletion.drop(draft, last)
         return draft.put(res.key, new)
 
     def _replace_status(self, draft: Draft, res: Resource[T], stored: Stored, new: T) -> Stored:
@@ -270,18 +277,20 @@ class Objects:
             meta.labels[namespaces.NAME_LABEL] = meta.name
         res.default(new)
 
-    def _check(self, res: Resource[T], new: T, old: T | None) -> None:
-        causes = list(res.validate(new, old))
+    def _check(self, res: Resource[T], new: T, old: T | None, *, kind_rules: bool = True) -> None:
+        causes = list(res.validate(new, old)) if kind_rules else []
         named = {cause.field for cause in causes}
-        own = metadata.check(new.metadata, namespace=res.key == namespaces.KIND, namespaced=res.namespaced)
+        own = Causes()
+        metadata.check(own, new.metadata, label_name=res.key == namespaces.KIND, namespaced=res.namespaced)
         if old is not None:
-            own += metadata.check_finalizers(new.metadata, old.metadata)
-        causes = [cause for cause in own if cause.field not in named] + causes
+            metadata.check_finalizers(own, new.metadata, old.metadata)
+        causes = [cause for cause in own.found if cause.field not in named] + causes
         if causes:
             raise messages.invalid(causes)
 
-    def _copy(self, res: Resource[T], obj: T) -> T:
-        return self._decode(res, encode(obj))
+    @staticmethod
+    def _spec_differs(res: Resource[T], new: T, old: T) -> bool:
+        return any(_field(new, name) != _field(old, name) for name in res.spec_fields)
 
     def _decode(self, res: Resource[T], data: bytes) -> T:
         decoder = self._decoders.get(res.type)

@@ -94,7 +94,7 @@ def explain(error: sqlite3.Error, path: Path) -> HostError:
     return HostError(
         f"nothing was written: {path}: {error}" + (f" ({name})" if name else ""),
         reason="StorageError",
-        hint=f"look at the kernel log for disk errors, and at the permissions of {path.parent}",
+        hint=f"look at the kernel log for disk errors, and at quotas and permissions of {path.parent}",
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
 
@@ -113,18 +113,21 @@ class Watch(Generic[T]):
         kind: str,
         namespace: str | None,
         decode: Callable[[bytes], T],
-        first: Sequence[Event],
-        initial: int,
+        *,
+        start: int,
+        initial: Sequence[Event],
+        missed: Sequence[Event],
     ) -> None:
-        self.initial = initial
+        self.initial = len(initial)
         self._hub = hub
         self._kind = kind
         self._namespace = namespace
         self._decode = decode
-        self._events: deque[Event] = deque(first)
-        self._limit = MAX_QUEUE + len(first)
-        self._left = initial
-        self._position = hub.revision if initial or not first else first[0].revision - 1
+        self._events: deque[Event] = deque(initial)
+        self._events.extend(event for event in missed if self._concerns(event))
+        self._limit = hub.max_queue + len(self._events)
+        self._left = len(initial)
+        self._position = start
         self._wake = asyncio.Event()
         self._failure: SolovirtError | None = None
         self._closed = False
@@ -134,7 +137,7 @@ class Watch(Generic[T]):
         """All changes up to here were delivered: what a bookmark may say. 0 while synthetic events are left."""
         if self._left:
             return 0
-        return self._position if self._events or self._failure or self._closed else self._hub.revision
+        return self._position if self._events or self._failure else self._hub.revision
 
     def __aiter__(self) -> Watch[T]:
         return self
@@ -163,7 +166,7 @@ class Watch(Generic[T]):
 
     def offer(self, event: Event) -> None:
         """Called by the hub for each change of any kind."""
-        if event.key.kind != self._kind or self._namespace not in (None, event.key.namespace):
+        if not self._concerns(event):
             return
         self._events.append(event)
         if len(self._events) > self._limit:
@@ -172,12 +175,23 @@ class Watch(Generic[T]):
             self._hub.leave(self)
         self._wake.set()
 
+    def _concerns(self, event: Event) -> bool:
+        return event.key.kind == self._kind and self._namespace in (None, event.key.namespace)
+
 
 class Hub:
     """The window of recent changes and all watchers. ``revision`` is that of the last published change."""
 
-    def __init__(self, revision: int, *, max_changes: int = MAX_CHANGES, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self,
+        revision: int,
+        *,
+        max_changes: int = MAX_CHANGES,
+        max_bytes: int = MAX_BYTES,
+        max_queue: int = MAX_QUEUE,
+    ) -> None:
         self.revision = revision
+        self.max_queue = max_queue
         self._floor = revision
         self._window: deque[Event] = deque()
         self._bytes = 0
@@ -197,7 +211,7 @@ class Hub:
         for watch in tuple(self._watches):
             watch.offer(event)
 
-    def since(self, revision: int) -> Iterator[Event]:
+    def since(self, revision: int) -> list[Event]:
         """Changes after ``revision``. Raises Expired or, for one from the future, TimedOut."""
         if revision < self._floor:
             raise too_old(revision, self._floor)
@@ -206,7 +220,7 @@ class Hub:
                 f"Too large resource version: {revision}, current: {self.revision}",
                 causes=[Cause("ResourceVersionTooLarge", "Too large resource version")],
             )
-        return (event for event in tuple(self._window) if event.revision > revision)
+        return [event for event in self._window if event.revision > revision]
 
     def join(self, watch: Listener) -> None:
         if self._closed:

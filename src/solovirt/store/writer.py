@@ -102,6 +102,10 @@ class Writer:
         except sqlite3.Error as error:
             self._roll_back()
             return schema.explain(error, self._path)
+        except (ValueError, OverflowError, MemoryError) as error:
+            # A value that SQLite cannot take (a lone surrogate) must not end the thread that all writers wait for.
+            self._roll_back()
+            return HostError(f"nothing was written: {self._path}: {error}", reason="StorageError")
         self.commits += 1
         return None
 
