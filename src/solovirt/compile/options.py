@@ -1,8 +1,8 @@
 """QEMU options as typed values, each part with the reason for it.
 
-An ``Option`` is one command line flag. Its value is either a bare word (``Word``), a JSON object (``JsonValue``, for
--blockdev, -device, -object, -netdev, -chardev where QEMU takes JSON) or a key=value list (``KeyValues``). argv is made in
-``solovirt.compile.render`` and nowhere else.
+An ``Option`` is one command line flag. Its value is either a bare word (``Word``, which QEMU takes verbatim), a JSON
+object (``JsonValue``, for -blockdev, -device, -object, -netdev and -audiodev) or a key=value list (``KeyValues``; QEMU
+7.2 takes -chardev only so). argv is made in ``solovirt.compile.render`` and nowhere else.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 from solovirt.host.model.bindings import Pins
 
 ReasonKind = Literal["manifest", "default", "host", "dependency"]
-PropValue = bool | int | str | dict[str, "PropValue"] | list["PropValue"]
+PropValue = None | bool | int | str | dict[str, "PropValue"] | list["PropValue"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,12 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class JsonValue:
+    """A JSON object: the value of a flag, and as ``render.arguments`` what ``device_add`` and ``blockdev-add`` take."""
+
     props: tuple[Prop, ...]
+
+    def get(self, key: str) -> Prop | None:
+        return next((prop for prop in self.props if prop.key == key), None)
 
 
 @dataclass(frozen=True, slots=True)

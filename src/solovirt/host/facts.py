@@ -23,7 +23,7 @@ from solovirt.kit.errors import HostError
 from solovirt.kit.json import JsonObject
 from solovirt.kit.paths import Paths
 
-PROBE_VERSION = 1
+PROBE_VERSION = 2
 """Part of the cache key: raise it when ``qemu_probe`` asks for more."""
 
 _BINARY = "qemu-system-x86_64"

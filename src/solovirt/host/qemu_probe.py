@@ -19,6 +19,7 @@ from solovirt.kit.errors import HostError
 from solovirt.kit.json import JsonObject, get_int, get_list, get_object, get_str
 
 OLDEST = (7, 2)
+_SWITCHES = frozenset({"check", "enforce", "migratable", "realized", "start-powered-off"})
 TIME_LIMIT = 20.0
 """Seconds for the whole conversation, far above the 0.3 s of a busy machine."""
 
@@ -37,14 +38,14 @@ async def ask(binary: Path, accel: str) -> QemuFacts:
                     reason="QEMUTooOld",
                     hint=f"QEMU {OLDEST[0]}.{OLDEST[1]} or newer is needed; SOLOVIRT_QEMU names another binary",
                 )
-            return await _facts(qmp, str(binary), version, package)
+            return await _facts(qmp, str(binary), accel, version, package)
     except TimeoutError:
         raise _failed(binary, f"no answer over QMP within {TIME_LIMIT:.0f} s") from None
     except QMPError as error:
         raise _failed(binary, str(error)) from error
 
 
-async def _facts(qmp: QMPClient, binary: str, version: tuple[int, int, int], package: str) -> QemuFacts:
+async def _facts(qmp: QMPClient, binary: str, accel: str, version: tuple[int, int, int], package: str) -> QemuFacts:
     return QemuFacts(
         binary=binary,
         version=version,
@@ -54,6 +55,7 @@ async def _facts(qmp: QMPClient, binary: str, version: tuple[int, int, int], pac
         devices=await _types(qmp, "device"),
         objects=await _types(qmp, "user-creatable"),
         cpu_models=tuple(cpu_models(await _objects(qmp, "query-cpu-definitions"))),
+        cpu_features=await _cpu_features(qmp, accel),
         netdevs=await _netdevs(qmp),
         options=frozenset(
             name for entry in await _objects(qmp, "query-command-line-options") if (name := get_str(entry, "option"))
@@ -87,6 +89,26 @@ def cpu_models(entries: list[JsonObject]) -> list[CPUModel]:
         for entry in entries
     ]
     return sorted(found, key=lambda model: model.name)
+
+
+def cpu_features(answer: JsonObject) -> dict[str, bool]:
+    """``query-cpu-model-expansion`` as features: its boolean properties, without those that are switches of QEMU."""
+    props = get_object(get_object(answer, "model"), "props")
+    return {
+        name: value
+        for name, value in sorted(props.items())
+        if isinstance(value, bool) and name not in _SWITCHES and not name.startswith("x-")
+    }
+
+
+async def _cpu_features(qmp: QMPClient, accel: str) -> dict[str, bool]:
+    """Nothing for a QEMU that cannot expand its widest model: then nobody judges features before QEMU does."""
+    widest: JsonObject = {"name": "host" if accel == "kvm" else "max"}
+    try:
+        answer = await qmp.execute("query-cpu-model-expansion", {"type": "full", "model": widest})
+    except ExecuteError:
+        return {}
+    return cpu_features(answer if isinstance(answer, dict) else {})
 
 
 def netdev_kinds(schema: list[JsonObject]) -> frozenset[str]:

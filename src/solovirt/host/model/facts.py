@@ -37,6 +37,8 @@ class QemuFacts(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     """QOM types under "device" that can be instantiated (``qom-list-types``)."""
     objects: frozenset[str] = frozenset()
     cpu_models: tuple[CPUModel, ...] = ()
+    cpu_features: dict[str, bool] = {}
+    """Features of the widest CPU model here, by name: True where the accelerator can give it (empty: not known)."""
     netdevs: frozenset[str] = frozenset()
     options: frozenset[str] = frozenset()
     """``query-command-line-options`` names ("sandbox", "audiodev", ...)."""

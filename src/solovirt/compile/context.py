@@ -1,0 +1,39 @@
+"""What every configurator gets: the spec, the host's facts, the bindings, and where devices sit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from solovirt.api.kubevirt.spec.devices import Devices
+from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
+from solovirt.compile.layout import Endpoint, Layout
+from solovirt.compile.options import Option
+from solovirt.host.model.bindings import Bindings
+from solovirt.host.model.facts import HostFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Read only. ``layout`` is empty while endpoints are being collected."""
+
+    spec: VirtualMachineInstanceSpec
+    facts: HostFacts
+    bindings: Bindings
+    layout: Layout = field(default_factory=Layout)
+
+    @property
+    def devices(self) -> Devices:
+        return self.spec.domain.devices
+
+
+Configurator = Callable[[Context], Iterable[Option]]
+"""Adds the options of one concern. Pure; raises ``Invalid`` or ``HostError``."""
+
+EndpointSource = Callable[[Context], Iterable[Endpoint]]
+"""The devices of one concern that need a slot somewhere."""
+
+
+def device_id(name: str) -> str:
+    """The QEMU id of what a manifest names (a disk, an interface, an input): libvirt's user alias."""
+    return f"ua-{name}"

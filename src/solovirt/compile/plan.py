@@ -1,0 +1,163 @@
+"""spec + facts + bindings -> Machine: the ordered list of configurators, and the one function that runs them.
+
+Pure: no I/O, no clock, no randomness; the same input gives the same machine, byte for byte.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import msgspec
+
+from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
+from solovirt.compile import checks
+from solovirt.compile.configurators import (
+    accel,
+    agent,
+    balloon,
+    clock,
+    console,
+    controllers,
+    cpu,
+    disks,
+    frame,
+    graphics,
+    identity,
+    inputs,
+    kernel,
+    machine,
+    memory,
+    monitor,
+    nics,
+    ports,
+    rng,
+    sandbox,
+    topology,
+)
+from solovirt.compile.context import Configurator, Context, EndpointSource
+from solovirt.compile.layout import Layout, allocate
+from solovirt.compile.options import Machine, Option
+from solovirt.compile.problems import gather, invalid, merged, under
+from solovirt.host.model.bindings import Bindings, Pins
+from solovirt.host.model.facts import HostFacts
+from solovirt.kit.errors import Cause, HostError, Invalid
+
+ARCHITECTURES = {"amd64": "x86_64"}
+
+CONFIGURATORS: tuple[Configurator, ...] = (
+    frame.opening,
+    machine.options,
+    accel.options,
+    cpu.options,
+    memory.options,
+    topology.options,
+    memory.node,
+    identity.options,
+    frame.isolation,
+    monitor.options,
+    clock.options,
+    frame.lifecycle,
+    kernel.options,
+    ports.options,
+    controllers.options,
+    memory.growth,
+    disks.options,
+    nics.options,
+    console.options,
+    agent.options,
+    inputs.options,
+    graphics.options,
+    balloon.options,
+    rng.options,
+    sandbox.options,
+    frame.closing,
+)
+"""In the order of libvirt's command lines: a node comes before what refers to it."""
+
+ENDPOINTS: tuple[EndpointSource, ...] = (
+    nics.endpoints,
+    controllers.endpoints,
+    ports.endpoints,
+    disks.endpoints,
+    inputs.endpoints,
+    balloon.endpoints,
+    rng.endpoints,
+    memory.endpoints,
+)
+"""In KubeVirt's order of PCI slots."""
+
+
+def compile_machine(
+    spec: VirtualMachineInstanceSpec, facts: HostFacts, bindings: Bindings, *, prefix: str = "spec"
+) -> Machine:
+    """The machine for a defaulted spec. ``prefix`` is where the spec stands in its object, for error messages
+    ("spec.template.spec" in a VirtualMachine); reasons carry paths relative to the spec.
+
+    Raises ``Invalid`` with every wrong field, or ``HostError`` for what this host or QEMU lacks. The result's ``pins``
+    must be given back, in the bindings, whenever the same VM is compiled again.
+    """
+    try:
+        return _compile(spec, facts, bindings)
+    except Invalid as error:
+        raise under(prefix, error) from None
+    except HostError as error:
+        error.field = f"{prefix}.{error.field}" if error.field else ""
+        raise
+
+
+def _compile(spec: VirtualMachineInstanceSpec, facts: HostFacts, bindings: Bindings) -> Machine:
+    bare = Context(spec, facts, bindings)
+    causes: dict[Cause, None] = {}
+    trouble: HostError | None = None
+    layout = Layout()
+    try:
+        _architecture(bare)
+        layout = _layout(bare)
+    except Invalid as error:
+        causes.update(dict.fromkeys(error.causes))
+    ctx = Context(spec, facts, bindings, layout)
+    options: list[Option] = []
+    try:
+        options = gather(partial(configurator, ctx) for configurator in CONFIGURATORS)
+    except Invalid as error:
+        causes.update(dict.fromkeys(error.causes))
+    except HostError as error:
+        trouble = error
+    for problem in checks.problems(options, facts.qemu):
+        if isinstance(problem, Invalid):
+            causes.update(dict.fromkeys(problem.causes))
+        else:
+            trouble = trouble or problem
+    if causes:
+        raise merged(causes)
+    if trouble:
+        raise trouble
+    return Machine(facts.qemu.binary, tuple(options), _pins(ctx))
+
+
+def _architecture(ctx: Context) -> None:
+    asked = ctx.spec.architecture or "amd64"
+    if ARCHITECTURES.get(asked) != ctx.facts.qemu.arch:
+        hint = "one of " + ", ".join(ARCHITECTURES)
+        text = f'architecture "{asked}" cannot run on {ctx.facts.qemu.binary} ({ctx.facts.qemu.arch})'
+        raise invalid("architecture", text, reason="FieldValueNotSupported", hint=hint)
+
+
+def _layout(ctx: Context) -> Layout:
+    endpoints = gather(partial(source, ctx) for source in ENDPOINTS)
+    size, _ = memory.guest_bytes(ctx)
+    return allocate(endpoints, ctx.bindings.pins.pci, size)
+
+
+def _pins(ctx: Context) -> Pins:
+    """What the guest has now seen."""
+    chosen, _ = machine.resolve(ctx)
+    macs = {nic.name: nics.mac_address(ctx, index)[0] for index, nic in enumerate(ctx.devices.interfaces)}
+    return msgspec.structs.replace(
+        ctx.bindings.pins,
+        machine=chosen.name,
+        uuid=identity.uuid(ctx)[0],
+        serial=identity.serial(ctx)[0],
+        pci=ctx.layout.pins(),
+        macs=macs,
+    )
