@@ -14,6 +14,7 @@ from typing import Generic, TypeVar, cast
 
 import msgspec
 
+from solovirt.api import registry
 from solovirt.api.causes import Causes
 from solovirt.api.meta import KubeObject
 from solovirt.api.resource import Resource
@@ -101,9 +102,7 @@ class Objects:
 
     def dependents(self, uid: str) -> Sequence[tuple[Resource[KubeObject], KubeObject]]:
         """Objects that name ``uid`` among their owners. Costs nothing for an owner without any."""
-        from solovirt.api import registry
-
-        kinds = {res.key: cast(Resource[KubeObject], res) for res in registry.ALL}
+        kinds = {res.key: res for res in registry.ALL}
         found = self._ledger.committed.owned_by(uid)
         return [(kinds[s.key.kind], self._decode(kinds[s.key.kind], s.data)) for s in found if s.key.kind in kinds]
 
