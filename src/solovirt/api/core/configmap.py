@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-
 import msgspec
 
 from solovirt.api.causes import Causes
@@ -13,6 +10,7 @@ from solovirt.api.core.keys import check_immutable, check_keys
 from solovirt.api.meta import KubeObject
 from solovirt.api.metadata import check_metadata
 from solovirt.api.resource import Column, Resource
+from solovirt.kit.base64text import decoded_base64
 from solovirt.kit.errors import Cause
 
 
@@ -30,10 +28,10 @@ def validate(new: ConfigMap, old: ConfigMap | None) -> list[Cause]:
     for key, value in new.binary_data.items():
         if key in new.data:
             causes.invalid(f"binaryData.{key}", key, "duplicate of key present in data")
-        try:
-            sizes[f"binaryData.{key}"] = len(base64.b64decode(value, validate=True))
-        except (binascii.Error, ValueError):
+        decoded = decoded_base64(value)
+        if decoded is None:
             causes.invalid(f"binaryData.{key}", value, "must be base64")
+        sizes[f"binaryData.{key}"] = len(decoded or b"")
     check_keys(causes, [*(("data", key) for key in new.data), *(("binaryData", key) for key in new.binary_data)], sizes)
     if old is not None:
         same = {"data": new.data == old.data, "binaryData": new.binary_data == old.binary_data}

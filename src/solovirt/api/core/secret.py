@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 
 import msgspec
 
@@ -13,6 +12,7 @@ from solovirt.api.core.keys import check_immutable, check_keys
 from solovirt.api.meta import KubeObject
 from solovirt.api.metadata import check_metadata
 from solovirt.api.resource import Column, Resource
+from solovirt.kit.base64text import decoded_base64
 from solovirt.kit.errors import Cause
 
 OPAQUE = "Opaque"
@@ -39,10 +39,10 @@ def validate(new: Secret, old: Secret | None) -> list[Cause]:
     check_metadata(causes, new.metadata)
     sizes = {}
     for key, value in new.data.items():
-        try:
-            sizes[key] = len(base64.b64decode(value, validate=True))
-        except (binascii.Error, ValueError):
+        decoded = decoded_base64(value)
+        if decoded is None:
             causes.add("FieldValueInvalid", f"data[{key}]", f"data[{key}]: Invalid value: must be base64")
+        sizes[key] = len(decoded or b"")
     check_keys(causes, (("data", key) for key in new.data), sizes)
     for key in _REQUIRED_KEYS.get(new.type, ()):
         if key not in new.data:

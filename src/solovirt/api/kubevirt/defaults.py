@@ -84,15 +84,15 @@ def _nonzero(value: Quantity | None) -> Quantity | None:
 
 def _default_cpu(domain: Domain) -> None:
     cpu = domain.cpu = domain.cpu or CPU()
-    if not (cpu.sockets or cpu.cores or cpu.threads):
+    if cpu.sockets is None and cpu.cores is None and cpu.threads is None:
         resources = domain.resources
         asked = resources.limits.get("cpu", resources.requests.get("cpu"))
         cpu.sockets = max(as_bytes(asked) or 1, 1)
-    cpu.sockets = cpu.sockets or 1
-    cpu.cores = cpu.cores or 1
-    cpu.threads = cpu.threads or 1
+    cpu.sockets = 1 if cpu.sockets is None else cpu.sockets
+    cpu.cores = 1 if cpu.cores is None else cpu.cores
+    cpu.threads = 1 if cpu.threads is None else cpu.threads
     cpu.model = cpu.model or CPU_MODEL
-    if not cpu.max_sockets:
+    if cpu.max_sockets is None:
         within = MAX_VCPUS // max(cpu.cores * cpu.threads, 1)
         cpu.max_sockets = max(min(cpu.sockets * HOTPLUG_RATIO, within), cpu.sockets)
 

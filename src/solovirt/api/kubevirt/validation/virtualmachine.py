@@ -2,15 +2,81 @@
 
 from __future__ import annotations
 
-from solovirt.api.causes import Causes
-from solovirt.api.kubevirt.virtualmachine import VirtualMachine
-from solovirt.api.metadata import check_metadata
+from solovirt.api.causes import INVALID, REQUIRED, Causes
+from solovirt.api.cdi.datavolume import check_data_volume_spec
+from solovirt.api.kubevirt.spec.sources import Volume
+from solovirt.api.kubevirt.validation.spec import check_instance_metadata, check_spec
+from solovirt.api.kubevirt.virtualmachine import DataVolumeTemplate, VirtualMachine, VirtualMachineSpec
+from solovirt.api.metadata import check_labels, check_metadata
 from solovirt.kit.errors import Cause
-from solovirt.kit.names import LABEL_MAX
+from solovirt.kit.names import LABEL_MAX, subdomain_problem
+
+RUN_STRATEGIES = ("Halted", "Manual", "Always", "RerunOnFailure", "Once")
 
 
 def validate_vm(new: VirtualMachine, old: VirtualMachine | None) -> list[Cause]:
-    """Every problem of a VirtualMachine."""
+    """Every problem of a VirtualMachine. One that is being deleted is let through: only its finalizers matter."""
     causes = Causes()
+    if new.metadata.deletion_timestamp is not None:
+        return causes.found
     check_metadata(causes, new.metadata, max_name=LABEL_MAX)
+    _check_run_strategy(causes, new.spec)
+    template = new.spec.template
+    check_labels(causes, template.metadata, field="spec.template.metadata")
+    check_instance_metadata(causes, template.metadata, "spec.template.metadata")
+    check_spec(causes, template.spec, "spec.template.spec")
+    _check_data_volumes(causes, new)
     return causes.found
+
+
+def _check_run_strategy(causes: Causes, spec: VirtualMachineSpec) -> None:
+    if spec.running is not None and spec.run_strategy:
+        text = (
+            "spec.running: Running and RunStrategy are mutually exclusive."
+            " Note that Running is deprecated, please use RunStrategy instead"
+        )
+        causes.add(INVALID, "spec.running", text)
+    if spec.running is None and not spec.run_strategy:
+        causes.add(INVALID, "spec.runStrategy", "spec.runStrategy: RunStrategy must be specified")
+    if spec.run_strategy == "WaitAsReceiver":
+        causes.known_unsupported("spec.runStrategy", spec.run_strategy)
+    elif spec.run_strategy and spec.run_strategy not in RUN_STRATEGIES:
+        names = ", ".join(RUN_STRATEGIES)
+        text = f"spec.runStrategy: Invalid RunStrategy ({spec.run_strategy!r}), must be one of: {names}"
+        causes.add(INVALID, "spec.runStrategy", text)
+
+
+def _check_data_volumes(causes: Causes, vm: VirtualMachine) -> None:
+    volumes = vm.spec.template.spec.volumes
+    seen: set[str] = set()
+    for index, template in enumerate(vm.spec.data_volume_templates):
+        place = f"spec.dataVolumeTemplates[{index}]"
+        name = template.metadata.name
+        if name and name in seen:
+            causes.duplicate(f"{place}.metadata.name", name)
+        seen.add(name)
+        _check_template(causes, template, vm.metadata.namespace, place)
+        if name and not any(_uses(volume, name) for volume in volumes):
+            text = f"DataVolumeTemplate entry {place} must be referenced in the VMI template's 'volumes' list"
+            causes.add(REQUIRED, place, text)
+
+
+def _check_template(causes: Causes, template: DataVolumeTemplate, namespace: str, field: str) -> None:
+    meta = template.metadata
+    if not meta.name:
+        text = f"'name' field must not be empty for DataVolumeTemplate entry {field}."
+        causes.add(REQUIRED, f"{field}.metadata.name", text)
+    elif problem := subdomain_problem(meta.name):
+        causes.invalid(f"{field}.metadata.name", meta.name, problem)
+    if meta.namespace and namespace and meta.namespace != namespace:
+        text = f"Embedded DataVolume namespace {meta.namespace} differs from VM namespace {namespace}"
+        causes.add(INVALID, f"{field}.metadata.namespace", text)
+    check_labels(causes, meta, field=f"{field}.metadata")
+    check_data_volume_spec(causes, template.spec, f"{field}.spec")
+
+
+def _uses(volume: Volume, name: str) -> bool:
+    claim = volume.persistent_volume_claim
+    return (volume.data_volume is not None and volume.data_volume.name == name) or (
+        claim is not None and claim.claim_name == name
+    )

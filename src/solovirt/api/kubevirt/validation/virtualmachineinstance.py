@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from solovirt.api.causes import Causes
+from solovirt.api.causes import NOT_SUPPORTED, Causes
+from solovirt.api.kubevirt.validation.spec import check_instance_metadata, check_spec
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.api.metadata import check_metadata
 from solovirt.kit.errors import Cause
@@ -10,9 +11,19 @@ from solovirt.kit.names import LABEL_MAX
 
 
 def validate_vmi(new: VirtualMachineInstance, old: VirtualMachineInstance | None) -> list[Cause]:
-    """Every problem of a VirtualMachineInstance; on update nothing of its spec may change."""
+    """Every problem of a VirtualMachineInstance; on update nothing of its spec may change.
+
+    Reserved labels are refused on a VMI that nobody owns: one made by a controller carries them.
+    """
     causes = Causes()
+    if new.metadata.deletion_timestamp is not None:
+        return causes.found
     check_metadata(causes, new.metadata, max_name=LABEL_MAX)
-    if old is not None and new.spec != old.spec:
-        causes.add("FieldValueNotSupported", "spec", "update of VMI object is restricted")
+    if old is not None:
+        if new.spec != old.spec:
+            causes.add(NOT_SUPPORTED, "spec", "update of VMI object is restricted")
+        return causes.found
+    if not new.metadata.owner_references:
+        check_instance_metadata(causes, new.metadata, "metadata")
+    check_spec(causes, new.spec, "spec")
     return causes.found
