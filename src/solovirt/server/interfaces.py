@@ -1,0 +1,101 @@
+"""What the server needs of the rooms below it, as protocols: tests and the daemon plug in here.
+
+``controllers.operations.Operations`` and the adapter around the image store have these shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+from solovirt.hypervisor.model import ExecResult
+from solovirt.kit.json import Json, JsonObject
+
+LogSource = Literal["qemu", "serial"]
+
+
+class ConsoleSession(Protocol):
+    """The serial console of one running machine. ``read`` gives b"" at its end; a newer session ends this one."""
+
+    async def read(self) -> bytes: ...
+
+    async def write(self, data: bytes) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ExecRequest:
+    """A program to run in the guest. ``env`` holds NAME=VALUE strings; ``timeout`` is in seconds."""
+
+    command: tuple[str, ...]
+    env: tuple[str, ...] = ()
+    input: bytes = b""
+    timeout: float = 60.0
+
+
+class Operations(Protocol):
+    """Imperative operations on VMs and VMIs. All raise NotFound, Conflict, BadRequest, GuestError as KubeVirt does."""
+
+    async def start(self, namespace: str, name: str, *, paused: bool = False, dry_run: bool = False) -> None: ...
+
+    async def stop(
+        self, namespace: str, name: str, *, grace_period: int | None = None, dry_run: bool = False
+    ) -> None: ...
+
+    async def restart(
+        self, namespace: str, name: str, *, grace_period: int | None = None, dry_run: bool = False
+    ) -> None: ...
+
+    async def pause(self, namespace: str, name: str, *, dry_run: bool = False) -> None: ...
+
+    async def unpause(self, namespace: str, name: str, *, dry_run: bool = False) -> None: ...
+
+    async def guest_os_info(self, namespace: str, name: str) -> JsonObject: ...
+
+    async def user_list(self, namespace: str, name: str) -> JsonObject: ...
+
+    async def filesystem_list(self, namespace: str, name: str) -> JsonObject: ...
+
+    async def open_console(self, namespace: str, name: str) -> ConsoleSession: ...
+
+    async def agent_command(self, namespace: str, name: str, command: str, arguments: JsonObject) -> Json: ...
+
+    async def guest_exec(self, namespace: str, name: str, request: ExecRequest) -> ExecResult: ...
+
+    async def explain(self, namespace: str, name: str) -> JsonObject: ...
+
+    async def logs(self, namespace: str, name: str, which: LogSource) -> Path: ...
+
+
+class PullRequest(NamedTuple):
+    """``policy`` is a KubeVirt imagePullPolicy: Always, IfNotPresent, Never or "" for the default of the reference."""
+
+    reference: str
+    policy: Literal["", "Always", "IfNotPresent", "Never"] = ""
+    username: str = ""
+    password: str = ""
+
+
+class ImportRequest(NamedTuple):
+    """``files``: path inside the image -> absolute path of a file on this host."""
+
+    reference: str
+    files: Mapping[str, str]
+
+
+class Images(Protocol):
+    """The image cache as the API shows it: objects with ``reference``, ``digest``, ``size`` (bytes) and ``files``.
+
+    ``progress`` takes ``{"message", "done", "total"}`` (bytes) and is called on the event loop.
+    """
+
+    async def list(self) -> Sequence[JsonObject]: ...
+
+    async def pull(self, request: PullRequest, progress: Callable[[JsonObject], None]) -> JsonObject: ...
+
+    async def add(self, request: ImportRequest, progress: Callable[[JsonObject], None]) -> JsonObject: ...
+
+    async def remove(self, reference: str) -> None: ...

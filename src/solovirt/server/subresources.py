@@ -1,0 +1,169 @@
+"""``subresources.kubevirt.io``: start, stop, restart, pause, unpause, what the guest agent tells, version.
+
+Source: KubeVirt's pkg/virt-api/rest; codes and refusals as measured from a real virt-api. Bodies may be empty, JSON or
+YAML, with or without a Content-Type: virtctl sends none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from solovirt.kit import json
+from solovirt.kit.errors import BadRequest
+from solovirt.kit.json import JsonObject
+from solovirt.server import bodies, parameters, versions
+from solovirt.server.call import Services
+from solovirt.server.errors import method_not_allowed, page_not_found
+from solovirt.server.requestinfo import RequestInfo
+
+GROUP = "subresources.kubevirt.io"
+VERSIONS = ("v1", "v1alpha3")
+CONSOLE = "console"
+
+VMS = "virtualmachines"
+VMIS = "virtualmachineinstances"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One subresource request."""
+
+    request: Request
+    services: Services
+    namespace: str
+    name: str
+
+
+Handler = Callable[[Target], Awaitable[ASGIApp]]
+
+
+async def serve(request: Request, services: Services, info: RequestInfo) -> ASGIApp:
+    """Raises what the operation raises; an unknown path is a plain 404."""
+    if info.version not in VERSIONS:
+        return page_not_found()
+    if not info.namespace and not info.name:
+        return await _group_level(request, info.plural)
+    methods = ACTIONS.get((info.plural, *info.subresource))
+    if methods is None or not info.namespace:
+        return page_not_found()
+    handler = methods.get(request.method)
+    if handler is None:
+        raise method_not_allowed()
+    return await handler(Target(request, services, info.namespace, info.name))
+
+
+async def _group_level(request: Request, plural: str) -> Response:
+    if plural not in ("version", "healthz"):
+        return page_not_found()
+    if request.method != "GET":
+        raise method_not_allowed()
+    if plural == "version":
+        return _answer(versions.kubevirt())
+    return _answer({"apiserver": {"connectivity": "ok", "version": versions.kubernetes()}})
+
+
+async def _start(target: Target) -> Response:
+    options = await _options(target, {"paused": bool})
+    await target.services.operations.start(
+        target.namespace, target.name, paused=options.get("paused") is True, dry_run=_dry_run(options)
+    )
+    return Response(status_code=202)
+
+
+async def _stop(target: Target) -> Response:
+    options = await _options(target, {"gracePeriod": int})
+    await target.services.operations.stop(
+        target.namespace, target.name, grace_period=_seconds(options, "gracePeriod"), dry_run=_dry_run(options)
+    )
+    return Response(status_code=202)
+
+
+async def _restart(target: Target) -> Response:
+    options = await _options(target, {"gracePeriodSeconds": int})
+    grace = _seconds(options, "gracePeriodSeconds")
+    if grace:
+        raise BadRequest("For force restart, only gracePeriod=0 is supported for now", field="gracePeriodSeconds")
+    await target.services.operations.restart(
+        target.namespace, target.name, grace_period=grace, dry_run=_dry_run(options)
+    )
+    return Response(status_code=202)
+
+
+async def _pause(target: Target) -> Response:
+    options = await _options(target, {})
+    await target.services.operations.pause(target.namespace, target.name, dry_run=_dry_run(options))
+    return Response(status_code=200)
+
+
+async def _unpause(target: Target) -> Response:
+    options = await _options(target, {})
+    await target.services.operations.unpause(target.namespace, target.name, dry_run=_dry_run(options))
+    return Response(status_code=200)
+
+
+async def _guest_os_info(target: Target) -> Response:
+    return _answer(await target.services.operations.guest_os_info(target.namespace, target.name))
+
+
+async def _user_list(target: Target) -> Response:
+    return _answer(await target.services.operations.user_list(target.namespace, target.name))
+
+
+async def _filesystem_list(target: Target) -> Response:
+    return _answer(await target.services.operations.filesystem_list(target.namespace, target.name))
+
+
+async def _console_without_upgrade(target: Target) -> Response:
+    raise BadRequest("websocket: the client is not using the websocket protocol: no 'upgrade' in its request")
+
+
+ACTIONS: Mapping[tuple[str, ...], Mapping[str, Handler]] = {
+    (VMS, "start"): {"PUT": _start},
+    (VMS, "stop"): {"PUT": _stop},
+    (VMS, "restart"): {"PUT": _restart},
+    (VMIS, "pause"): {"PUT": _pause},
+    (VMIS, "unpause"): {"PUT": _unpause},
+    (VMIS, CONSOLE): {"GET": _console_without_upgrade},
+    (VMIS, "guestosinfo"): {"GET": _guest_os_info},
+    (VMIS, "userlist"): {"GET": _user_list},
+    (VMIS, "filesystemlist"): {"GET": _filesystem_list},
+}
+
+
+async def _options(target: Target, fields: Mapping[str, type]) -> JsonObject:
+    """The body's options. Raises BadRequest for unknown fields and wrong types: nothing is accepted and ignored."""
+    options = await bodies.read_options(target.request)
+    known: dict[str, type] = {"dryRun": list, "kind": str, "apiVersion": str, **fields}
+    for key, value in options.items():
+        wanted = known.get(key)
+        if wanted is None:
+            raise BadRequest(f'strict decoding error: unknown field "{key}"', field=key)
+        if value is not None and type(value) is not wanted:
+            raise BadRequest(f"{key}: expected {_WORDS[wanted]}", field=key)
+    return options
+
+
+_WORDS: Mapping[type, str] = {list: "a list", str: "a string", bool: "true or false", int: "an integer"}
+
+
+def _seconds(options: JsonObject, key: str) -> int | None:
+    value = options.get(key)
+    if not isinstance(value, int):
+        return None
+    if value < 0:
+        raise BadRequest(f"{key}: must not be negative", field=key)
+    return value
+
+
+def _dry_run(options: JsonObject) -> bool:
+    values = options.get("dryRun")
+    return parameters.is_dry_run([str(value) for value in values], "Options") if isinstance(values, list) else False
+
+
+def _answer(body: JsonObject) -> Response:
+    return Response(json.encode(body), media_type="application/json")
