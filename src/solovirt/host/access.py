@@ -1,0 +1,208 @@
+"""Who may touch which file: every machine of a root daemon runs as a user of its own and reaches only its own files.
+
+A machine's user is a bare number out of a range that nobody else uses; nothing is written to /etc/passwd. Files that
+only it uses are given to it; files that it shares (images, claims, host disks) get an ACL entry for it. Everything is
+done on open descriptors, never on paths, so a file swapped for a link meanwhile gains nothing. For a daemon that is
+not root all of this does nothing: QEMU runs as the user, who owns the files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import stat
+import struct
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from solovirt.host.images import tools
+from solovirt.kit.errors import HostError
+from solovirt.kit.paths import Paths
+from solovirt.kit.text import printable
+
+BASE = 2_020_000_000
+"""First user id of machines. systemd's table of ids (systemd.io/UIDS-GIDS) leaves 1879048192..2147483647 unused."""
+COUNT = 65_536
+HELPER = (BASE + COUNT, BASE + COUNT)
+"""(uid, gid) of short-lived helpers that read foreign files for a root daemon (qemu-img convert)."""
+
+_TRAVERSABLE = 0o711
+_ACL_HEADER = struct.Struct("<I")
+_ACL_ENTRY = struct.Struct("<HHI")
+_ACL_USER = 0x02
+_TIMEOUT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class UidPool:
+    """User ids ``base`` .. ``base + count - 1``, one for each running machine, group ids likewise. Pure."""
+
+    base: int = BASE
+    count: int = COUNT
+
+    def allocate(self, in_use: Collection[int], *, last: int = 0) -> int:
+        """A free id, the next after ``last`` so that one just given back rests. Raises ``HostError`` when none is."""
+        start = last - self.base + 1 if self.holds(last) else 0
+        for step in range(self.count):
+            uid = self.base + (start + step) % self.count
+            if uid not in in_use:
+                return uid
+        raise HostError(f"all {self.count} user ids for machines are in use", reason="NoFreeUser")
+
+    def holds(self, uid: int) -> bool:
+        return self.base <= uid < self.base + self.count
+
+
+POOL = UidPool()
+
+
+def is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def open_up(paths: Paths) -> None:
+    """Makes the daemon's directories; for root they can be passed through (0711) but not listed by machines' users."""
+    for directory in (
+        paths.state,
+        paths.state / "instances",
+        paths.images,
+        paths.images / "blobs",
+        paths.images / "blobs" / "sha256",
+        paths.volumes,
+    ):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if is_root():
+            directory.chmod(_TRAVERSABLE)
+
+
+def open_claim(disk: Path) -> None:
+    """The two directories above a claim's disk, likewise."""
+    if is_root():
+        for directory in (disk.parent, disk.parent.parent):
+            directory.chmod(_TRAVERSABLE)
+
+
+def hand_over(directory: Path, uid: int, gid: int) -> None:
+    """Gives a directory (0700) and the plain files directly in it to a machine's user. Blocks. Root only, else nothing.
+
+    Symbolic links, files with further hard links and anything that is no plain file stay as they are.
+    """
+    if not is_root():
+        return
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        for name in os.listdir(descriptor):
+            with contextlib.suppress(OSError), _opened_in(descriptor, name) as file:
+                found = os.fstat(file)
+                if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+                    os.fchown(file, uid, gid)
+        os.fchown(descriptor, uid, gid)
+        os.fchmod(descriptor, 0o700)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _opened_in(directory: int, name: str) -> Iterator[int]:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(name, flags, dir_fd=directory)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+async def grant(uid: int, *, read: Iterable[Path] = (), write: Iterable[Path] = ()) -> None:
+    """Lets a machine's user read, or read and write, single files or block devices. Root only, else nothing.
+
+    Raises ``HostError`` (``MissingTool`` without the package acl; ``AccessDenied`` where the file system has no ACLs or
+    the file is a link).
+    """
+    if not is_root():
+        return
+    await asyncio.gather(
+        _setfacl("-m", f"u:{uid}:r", sorted(set(read))),
+        _setfacl("-m", f"u:{uid}:rw", sorted(set(write))),
+    )
+
+
+async def revoke(uid: int, paths: Iterable[Path]) -> None:
+    """Takes back what ``grant`` gave; files that are gone are fine. Root only, else nothing."""
+    if is_root():
+        await _setfacl("-x", f"u:{uid}", sorted(path for path in set(paths) if path.exists()))
+
+
+async def revoke_stale(paths: Iterable[Path], live: Collection[int]) -> None:
+    """Takes back the grants of machines that no longer exist (a daemon was killed before it could)."""
+    if not is_root():
+        return
+    stale: dict[int, list[Path]] = {}
+    for path in set(paths):
+        for uid in granted(path):
+            if POOL.holds(uid) and uid not in live:
+                stale.setdefault(uid, []).append(path)
+    for uid, files in stale.items():
+        await revoke(uid, files)
+
+
+def granted(path: Path) -> dict[int, int]:
+    """User id -> permission bits (4 read, 2 write) of the named users in a file's ACL."""
+    try:
+        raw = os.getxattr(path, "system.posix_acl_access", follow_symlinks=False)
+    except OSError:
+        return {}
+    entries = _ACL_ENTRY.iter_unpack(raw[_ACL_HEADER.size :])
+    return {number: bits for tag, bits, number in entries if tag == _ACL_USER}
+
+
+async def _setfacl(action: str, entry: str, paths: list[Path]) -> None:
+    if not paths:
+        return
+    with contextlib.ExitStack() as stack:
+        descriptors = [stack.enter_context(_pinned(path)) for path in paths]
+        done = await tools.run(
+            "setfacl",
+            [action, entry, "--", *(f"/proc/self/fd/{descriptor}" for descriptor in descriptors)],
+            timeout=_TIMEOUT,
+            needed_for="running QEMU as an unprivileged user",
+            pass_fds=descriptors,
+        )
+    if done.returncode:
+        raise HostError(
+            f"setfacl {entry} on {', '.join(map(str, paths[:4]))}: {printable(done.stderr.strip(), 300)}",
+            reason="AccessDenied",
+            hint="the file system must support POSIX ACLs (ext4, xfs, btrfs, tmpfs do)",
+        )
+
+
+@contextlib.contextmanager
+def _pinned(path: Path) -> Iterator[int]:
+    """An O_PATH descriptor: needs no permission on the file, opens no device, follows no link."""
+    try:
+        descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise HostError(f"{path}: {error.strerror}", reason="AccessDenied") from error
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
+            raise HostError(f"{path}: not a regular file or block device", reason="AccessDenied")
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+async def check_reachable(path: Path, uid: int, *, write: bool, field: str = "") -> None:
+    """Whether a machine's user gets through the directories above a file outside our own. Root only, else nothing."""
+    if not is_root():
+        return
+    confinement = tools.Confinement(user=(uid, uid))
+    done = await tools.run("test", ["-w" if write else "-r", str(path)], timeout=_TIMEOUT, confinement=confinement)
+    if done.returncode:
+        raise HostError(
+            f"{path}: QEMU, which runs as an unprivileged user, cannot reach it",
+            reason="AccessDenied",
+            field=field,
+            hint="every directory above it must be passable for others (chmod o+x)",
+        )

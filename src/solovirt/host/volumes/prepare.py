@@ -1,0 +1,294 @@
+"""The volumes of one VMI made ready: every file that QEMU opens is there when ``prepare`` returns.
+
+Everything of a VMI lies in its own directory (``paths.instance(uid)``) and goes with it. A VMI is one start of a machine, so
+overlays of images are fresh at every start. ``prepare`` may be called again for the same VMI after a crash: what is there
+stays. Knows nothing of the store (see ``Lookup``), QEMU or phases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from solovirt.api.kubevirt.spec.sources import Volume
+from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
+from solovirt.host import access
+from solovirt.host.images import credentials, files
+from solovirt.host.images.credentials import Credentials
+from solovirt.host.images.index import Image
+from solovirt.host.images.pull import Progress
+from solovirt.host.images.reference import parse
+from solovirt.host.images.store import ImageStore
+from solovirt.host.model.bindings import DiskImage, KernelBinding, VolumeBinding
+from solovirt.host.network import hostname
+from solovirt.host.volumes import hostdisk, iso, overlay, seeds
+from solovirt.host.volumes.claims import Claims
+from solovirt.host.volumes.lookup import Lookup
+from solovirt.kit import quantity
+from solovirt.kit.errors import Cause, HostError, Invalid, NotFound, SolovirtError
+from solovirt.kit.paths import Paths
+
+_PATIENCE = 0.5
+"""Seconds that other volumes get to report their errors too, once one has failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What belongs to a start of a machine and is not in its spec.
+
+    ``uuid`` is the firmware's (pinned). ``run_as`` is the (uid, gid) that QEMU gets from a root daemon. ``progress`` is
+    told of image pulls. ``prefix`` is the path of the VMI spec for messages.
+    """
+
+    lookup: Lookup
+    uuid: str = ""
+    run_as: tuple[int, int] | None = None
+    progress: Callable[[Progress], None] | None = None
+    prefix: str = "spec"
+
+
+@dataclass(frozen=True, slots=True)
+class _ImageUse:
+    """One mention of an image in a spec."""
+
+    image: str
+    policy: str
+    secret: str
+    path: str
+    field: str
+
+
+class Volumes:
+    """Makes and discards what VMIs need on disk."""
+
+    def __init__(self, paths: Paths, images: ImageStore, claims: Claims) -> None:
+        self._paths = paths
+        self._images = images
+        self._claims = claims
+
+    async def prepare(self, vmi: VirtualMachineInstance, context: Context) -> dict[str, VolumeBinding]:
+        """A binding for every volume, by name.
+
+        All volumes at once; raises the error of the one that fails, or for several a ``HostError`` with one cause each
+        (the reason is that of the first). Reasons: those of ``ImageStore.ensure``, ``Claims`` and hostDisk, NotFound
+        for missing Secrets and ConfigMaps, ``StorageFull``.
+        """
+        instance = self._paths.instance(vmi.metadata.uid)
+        await asyncio.to_thread(overlay.make_instance, instance)
+        work = [
+            self._volume(vmi, volume, f"{context.prefix}.volumes[{number}]", instance, context)
+            for number, volume in enumerate(vmi.spec.volumes)
+        ]
+        bindings = await _all(work)
+        checked = await asyncio.gather(*(asyncio.to_thread(_finished, binding) for binding in bindings))
+        if context.run_as is not None:
+            await self._give(instance, checked, context)
+        return {binding.name: binding for binding in checked}
+
+    async def prepare_kernel(self, vmi: VirtualMachineInstance, context: Context) -> KernelBinding | None:
+        """Kernel and initrd of ``firmware.kernelBoot.container``, if there is one."""
+        firmware = vmi.spec.domain.firmware
+        boot = firmware.kernel_boot.container if firmware is not None and firmware.kernel_boot is not None else None
+        if boot is None:
+            return None
+        field = f"{context.prefix}.domain.firmware.kernelBoot.container"
+        if not boot.kernel_path and not boot.initrd_path:
+            raise Invalid(f"{field}: at least one of kernelPath and initrdPath is required", field=field)
+        use = _ImageUse(boot.image, boot.image_pull_policy, boot.image_pull_secret, "", f"{field}.image")
+        image = await self._image(vmi, use, context)
+        kernel = str(image.file(boot.kernel_path, field=f"{field}.kernelPath")) if boot.kernel_path else ""
+        initrd = str(image.file(boot.initrd_path, field=f"{field}.initrdPath")) if boot.initrd_path else ""
+        if context.run_as is not None:
+            await access.grant(context.run_as[0], read=[Path(path) for path in (kernel, initrd) if path])
+        return KernelBinding(kernel=kernel, initrd=initrd)
+
+    async def release(self, uid: int, bindings: Mapping[str, VolumeBinding], kernel: KernelBinding | None) -> None:
+        """Takes back a machine's access to files that it shared (images, claims, host disks)."""
+        shared = [Path(image.path) for binding in bindings.values() for image in _chain(binding.image)]
+        if kernel is not None:
+            shared += [Path(path) for path in (kernel.kernel, kernel.initrd) if path]
+        await access.revoke(uid, shared)
+
+    async def discard(self, uid: str) -> None:
+        """Deletes everything of a VMI that has ended; fine when there is nothing."""
+        instance = self._paths.instance(uid)
+        if not uid or instance.parent != self._paths.state / "instances":
+            raise ValueError(f"{uid!r} is not a uid")
+
+        def remove() -> None:
+            with files.telling(instance.parent, f"instance directory {uid}"):
+                if instance.is_dir() and not instance.is_symlink():
+                    shutil.rmtree(instance)
+
+        await asyncio.to_thread(remove)
+
+    async def _volume(
+        self, vmi: VirtualMachineInstance, volume: Volume, field: str, instance: Path, context: Context
+    ) -> VolumeBinding:
+        sources = volume.sources()
+        if len(sources) != 1:
+            raise Invalid(f"{field}: must have exactly one source type set", field=field)
+        if volume.container_disk is not None:
+            image, note = await self._container_disk(vmi, volume, field, instance, context)
+        elif volume.empty_disk is not None:
+            size = _size(volume.empty_disk.capacity, f"{field}.emptyDisk.capacity")
+            image = await overlay.empty(overlay.overlay_path(instance, volume.name), size)
+            note = "a new empty disk that lives with the VMI"
+        elif volume.persistent_volume_claim is not None:
+            claim = volume.persistent_volume_claim
+            place = f"{field}.persistentVolumeClaim.claimName"
+            image = await self._claim(vmi, claim.claim_name, place, context)
+            image = msgspec.structs.replace(image, read_only=bool(claim.read_only))
+            note = f"claim {claim.claim_name}"
+        elif volume.data_volume is not None:
+            image = await self._claim(vmi, volume.data_volume.name, f"{field}.dataVolume.name", context)
+            note = f"claim {volume.data_volume.name}"
+        elif volume.host_disk is not None:
+            image = await asyncio.to_thread(hostdisk.prepare, volume.host_disk, f"{field}.hostDisk")
+            note = "a file of this host, always raw"
+        else:
+            image = await asyncio.to_thread(self._seed, vmi, volume, field, instance, context)
+            note = "an ISO 9660 image made for this start"
+        return VolumeBinding(name=volume.name, source=sources[0], image=image, note=note)
+
+    async def _container_disk(
+        self, vmi: VirtualMachineInstance, volume: Volume, field: str, instance: Path, context: Context
+    ) -> tuple[DiskImage, str]:
+        source = volume.container_disk
+        assert source is not None
+        field = f"{field}.containerDisk"
+        use = _ImageUse(source.image, source.image_pull_policy, source.image_pull_secret, source.path, f"{field}.image")
+        image = await self._image(vmi, use, context)
+        base = image.disk(source.path, field=f"{field}.path" if source.path else f"{field}.image")
+        disk = await overlay.over(overlay.overlay_path(instance, volume.name), base)
+        note = f"a fresh overlay of {image.reference}" + (f" ({image.digest})" if image.digest else "")
+        return disk, note
+
+    async def _image(self, vmi: VirtualMachineInstance, use: _ImageUse, context: Context) -> Image:
+        try:
+            return await self._images.ensure(
+                use.image,
+                policy=use.policy,
+                credentials=self._credentials(vmi, use, context),
+                progress=context.progress,
+                paths=_paths_of(vmi, use.image),
+                field=use.field,
+            )
+        except HostError as error:
+            missing = use.secret and context.lookup.secret(vmi.metadata.namespace, use.secret) is None
+            if missing and error.reason == "ErrImagePull":
+                error.hint = f'imagePullSecret "{use.secret}" does not exist in namespace {vmi.metadata.namespace}'
+            raise
+
+    def _credentials(self, vmi: VirtualMachineInstance, use: _ImageUse, context: Context) -> Credentials | None:
+        """A missing secret is no error by itself: the pull is tried without, as the kubelet does."""
+        if not use.secret:
+            return None
+        data = context.lookup.secret(vmi.metadata.namespace, use.secret)
+        if data is None:
+            return None
+        return credentials.from_secret(use.secret, data, parse(use.image, field=use.field).registry)
+
+    async def _claim(self, vmi: VirtualMachineInstance, name: str, field: str, context: Context) -> DiskImage:
+        namespace = vmi.metadata.namespace
+        if context.lookup.claim(namespace, name) is None:
+            raise NotFound(f'persistentvolumeclaims "{name}" not found', field=field)
+        found = await asyncio.to_thread(self._claims.find, namespace, name)
+        if found is None:
+            raise HostError(f'persistentvolumeclaim "{name}" has no disk yet', reason="VolumeNotFound", field=field)
+        return found
+
+    def _seed(
+        self, vmi: VirtualMachineInstance, volume: Volume, field: str, instance: Path, context: Context
+    ) -> DiskImage:
+        firmware = vmi.spec.domain.firmware
+        uuid = context.uuid or (firmware.uuid if firmware is not None else "")
+        machine = seeds.Machine(vmi.metadata.namespace, vmi.metadata.name, hostname(vmi), uuid)
+        seed = seeds.seed(volume, machine, context.lookup, field)
+        path = overlay.seed_path(instance, volume.name)
+        if not path.exists():
+            with files.telling(instance, f"making {path.name}"):
+                try:
+                    iso.write(path, seed.label, seed.files)
+                except ValueError as error:
+                    raise Invalid(f"{field}: {error}", field=field) from error
+        return DiskImage(path=str(path), format="raw", size=path.stat().st_size)
+
+    async def _give(self, instance: Path, bindings: list[VolumeBinding], context: Context) -> None:
+        assert context.run_as is not None
+        uid, gid = context.run_as
+        read: list[Path] = []
+        write: list[Path] = []
+        for number, binding in enumerate(bindings):
+            for image in _chain(binding.image):
+                path = Path(image.path)
+                if path.parent != instance:
+                    (read if image.read_only else write).append(path)
+            if binding.source == "hostDisk":
+                field = f"{context.prefix}.volumes[{number}].hostDisk.path"
+                await access.grant(uid, write=[Path(binding.image.path)])
+                await access.check_reachable(Path(binding.image.path), uid, write=True, field=field)
+        await access.grant(uid, read=read, write=write)
+        await asyncio.to_thread(access.hand_over, instance, uid, gid)
+
+
+def _finished(binding: VolumeBinding) -> VolumeBinding:
+    return msgspec.structs.replace(binding, image=overlay.with_direct_io(binding.image))
+
+
+def _chain(image: DiskImage) -> list[DiskImage]:
+    return [image, *(_chain(image.backing) if image.backing is not None else [])]
+
+
+def _size(capacity: str | int | float, field: str) -> int:
+    try:
+        size = quantity.to_bytes(capacity)
+    except ValueError as error:
+        raise Invalid(f"{field}: {error}", field=field) from error
+    if size <= 0:
+        raise Invalid(f"{field}: must be greater than 0", field=field)
+    return size
+
+
+def _paths_of(vmi: VirtualMachineInstance, image: str) -> set[str]:
+    """All files that the VMI wants of one image, so that its volumes and its kernel share one pull."""
+    disks = [volume.container_disk for volume in vmi.spec.volumes if volume.container_disk is not None]
+    found = {disk.path for disk in disks if disk.image == image}
+    firmware = vmi.spec.domain.firmware
+    boot = firmware.kernel_boot.container if firmware is not None and firmware.kernel_boot is not None else None
+    if boot is not None and boot.image == image:
+        found |= {boot.kernel_path, boot.initrd_path}
+    return found - {""}
+
+
+async def _all(work: list[Coroutine[None, None, VolumeBinding]]) -> list[VolumeBinding]:
+    """Every result in order, or every error that shows soon after the first one; the rest is cancelled."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    if not tasks:
+        return []
+    try:
+        _, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        if waiting:
+            await asyncio.wait(waiting, timeout=_PATIENCE)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    failures = [error for task in tasks if not task.cancelled() and (error := task.exception()) is not None]
+    if failures:
+        raise _combined(failures)
+    return [task.result() for task in tasks]
+
+
+def _combined(failures: list[BaseException]) -> BaseException:
+    known = [error for error in failures if isinstance(error, SolovirtError)]
+    unknown = [error for error in failures if not isinstance(error, SolovirtError)]
+    if unknown or len(known) == 1:
+        return (unknown or failures)[0]
+    causes = [Cause(error.reason, str(error), error.field) for error in known]
+    return HostError(", ".join(str(error) for error in known), reason=known[0].reason, causes=causes)
