@@ -1,0 +1,187 @@
+"""``explain``: the QEMU command line of a manifest, or of a VM, with the reason for every token.
+
+For a file nothing is started, pulled or written; what only a first start decides (UUID, MAC addresses) is made from the
+names, so that the answer is always the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import os
+import sys
+import uuid
+from typing import TYPE_CHECKING
+
+from solovirt.cli.client import path_of
+from solovirt.cli.commands.logs import EXTENSIONS
+from solovirt.cli.context import Context
+from solovirt.cli.kinds import VM
+from solovirt.kit.errors import BadRequest, HostError
+from solovirt.kit.jsontypes import get_str
+
+if TYPE_CHECKING:
+    from solovirt.api.kubevirt.virtualmachine import VirtualMachine
+    from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
+    from solovirt.cli.manifests import Manifest
+    from solovirt.compile.explain import Explanation
+    from solovirt.host.model.bindings import Bindings
+    from solovirt.host.model.facts import HostFacts
+    from solovirt.kit.errors import Cause
+
+EPILOG = """examples:
+  solovirt explain -f examples/hello.yaml              needs no daemon and no image
+  solovirt explain -f vm.yaml -o argv                  one option a line, for a shell
+  solovirt explain -f vm.yaml --facts qemu-7.2         as on another host
+  solovirt explain vm hello                            the machine that runs
+"""
+FALLBACK_FACTS = "qemu-7.2"
+
+
+def add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
+    parser.epilog = EPILOG
+    parser.add_argument("kind", nargs="?", default="", metavar="vm")
+    parser.add_argument("name", nargs="?", default="", metavar="NAME")
+    parser.add_argument("-f", "--filename", action="append", default=[], metavar="FILE", help="manifest, or -")
+    parser.add_argument("-o", "--output", default="table", choices=("table", "argv", "json"))
+    parser.add_argument("--facts", default="", metavar="NAME|FILE", help="recorded facts of another host")
+
+
+def run(args: argparse.Namespace, context: Context, verb: str) -> int:
+    if args.filename:
+        from solovirt.cli.manifests import read
+
+        found = [m for m in read(args.filename) if get_str(m.value, "kind").startswith("VirtualMachine")]
+        if not found:
+            raise BadRequest("no VirtualMachine or VirtualMachineInstance in these files")
+        facts = _facts(args.facts, context)
+        for manifest in found:
+            show(explain_manifest(manifest, facts, context.namespace_option), args.output)
+        return 0
+    if args.kind not in ("vm", "vms", "virtualmachine") or not args.name:
+        raise BadRequest("explain takes -f FILE, or vm NAME")
+    from solovirt.compile.explain import Explanation
+    from solovirt.kit.json import convert
+
+    path = path_of(EXTENSIONS, "v1", VM.plural, context.namespace, args.name, "explain")
+    show(convert(context.client.get(path), Explanation), args.output)
+    return 0
+
+
+def show(explanation: Explanation, form: str) -> None:
+    from solovirt.compile import explain
+
+    if form == "argv":
+        text = explain.argv(explanation)
+    elif form == "json":
+        text = explain.json_text(explanation)
+    else:
+        text = explain.table(explanation, colour=sys.stdout.isatty())
+    sys.stdout.write(text)
+
+
+def _facts(name: str, context: Context) -> HostFacts:
+    """This host's facts; without a QEMU here, recorded ones, saying so."""
+    from solovirt.host import facts
+    from solovirt.kit.paths import from_environment
+
+    if name:
+        return facts.load(name)
+    try:
+        return asyncio.run(facts.probe(from_environment(), environ=os.environ))
+    except HostError as error:
+        context.note(f"note: {error}; explained for the recorded facts {FALLBACK_FACTS!r} instead")
+        return facts.load(FALLBACK_FACTS)
+
+
+def explain_manifest(manifest: Manifest, facts: HostFacts, namespace: str) -> Explanation:
+    """Decode, default, validate and compile one VirtualMachine or VirtualMachineInstance. Raises what these raise."""
+    from solovirt.api import registry
+    from solovirt.api.decode import decode
+    from solovirt.compile.explain import explain
+    from solovirt.compile.plan import compile_machine
+
+    if get_str(manifest.value, "kind") == "VirtualMachine":
+        vm = decode(registry.VIRTUAL_MACHINES, manifest.value, lines=manifest.lines).object
+        prefix, vmi = "spec.template.spec", _instance_of(vm)
+    else:
+        prefix = "spec"
+        vmi = decode(registry.VIRTUAL_MACHINE_INSTANCES, manifest.value, lines=manifest.lines).object
+        vmi.status = type(vmi.status)()
+    vmi.metadata.namespace = vmi.metadata.namespace or namespace or "default"
+    _identify(vmi)
+    registry.VIRTUAL_MACHINE_INSTANCES.default(vmi)
+    if prefix == "spec":
+        _refuse(registry.VIRTUAL_MACHINE_INSTANCES.validate(vmi, None))
+    machine = compile_machine(vmi.spec, facts, _bindings(vmi), prefix=prefix)
+    return explain(machine, prefix=prefix, lines=manifest.lines, source=manifest.source)
+
+
+def _instance_of(vm: VirtualMachine) -> VirtualMachineInstance:
+    from solovirt.api import registry
+    from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
+    from solovirt.api.meta import ObjectMeta
+
+    vmi = VirtualMachineInstance(
+        metadata=ObjectMeta(name=vm.metadata.name, namespace=vm.metadata.namespace), spec=vm.spec.template.spec
+    )
+    _identify(vmi)
+    registry.VIRTUAL_MACHINES.default(vm)
+    _refuse(registry.VIRTUAL_MACHINES.validate(vm, None))
+    return vmi
+
+
+def _refuse(causes: list[Cause]) -> None:
+    from solovirt.kit.errors import Invalid
+
+    if causes:
+        raise Invalid(", ".join(cause.message for cause in causes), causes=causes)
+
+
+def _identify(vmi: VirtualMachineInstance) -> None:
+    """The UUID and serial that a real start would choose at random."""
+    from solovirt.api.kubevirt.spec.compute import Firmware
+
+    firmware = vmi.spec.domain.firmware or Firmware()
+    vmi.spec.domain.firmware = firmware
+    key = f"{vmi.metadata.namespace}/{vmi.metadata.name}"
+    firmware.uuid = firmware.uuid or str(uuid.uuid5(uuid.NAMESPACE_OID, key))
+    firmware.serial = firmware.serial or str(uuid.uuid5(uuid.NAMESPACE_OID, key + "/serial"))
+
+
+def _bindings(vmi: VirtualMachineInstance) -> Bindings:
+    from solovirt.host import network
+    from solovirt.host.model.bindings import Bindings, Pins, Sockets
+    from solovirt.host.volumes.plan import plan, plan_kernel
+    from solovirt.kit.paths import from_environment
+
+    paths = from_environment()
+    uid = vmi.metadata.uid or vmi.metadata.name
+    folder = paths.sockets(uid)
+    firmware = vmi.spec.domain.firmware
+    macs = {
+        i.name: i.mac_address or placeholder_mac(f"{vmi.metadata.namespace}/{vmi.metadata.name}/{i.name}")
+        for i in vmi.spec.domain.devices.interfaces
+    }
+    return Bindings(
+        namespace=vmi.metadata.namespace,
+        name=vmi.metadata.name,
+        sockets=Sockets(
+            qmp=str(folder / "qmp.sock"),
+            agent=str(folder / "agent.sock"),
+            serial=str(folder / "serial.sock"),
+            vnc=str(folder / "vnc.sock"),
+            serial_log=str(paths.instance(uid) / "serial.log"),
+        ),
+        pins=Pins(uuid=firmware.uuid if firmware else "", serial=firmware.serial if firmware else "", macs=macs),
+        volumes=plan(vmi, paths),
+        networks=network.bind(vmi),
+        kernel=plan_kernel(vmi, paths),
+    )
+
+
+def placeholder_mac(key: str) -> str:
+    """A locally administered address made from a name."""
+    digest = hashlib.sha256(key.encode()).digest()
+    return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))

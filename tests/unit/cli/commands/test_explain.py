@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from solovirt.cli.commands.explain import placeholder_mac
+from solovirt.cli.main import main
+from solovirt.compile import explain as pages
+from solovirt.compile.explain import Explanation, Part, Row, Why
+from solovirt.kit.json import to_object
+from tests.support.apiserver import Answer, FakeApi
+from tests.unit.cli.conftest import Run
+
+EXAMPLE = str(Path(__file__).resolve().parents[4] / "examples/hello.yaml")
+RECORDED = ("--facts", "qemu-7.2")
+
+
+@pytest.fixture(autouse=True)
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOLOVIRT_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("SOLOVIRT_RUNTIME_DIR", str(tmp_path / "run"))
+
+
+def test_a_file_needs_no_daemon_and_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "-f", EXAMPLE, *RECORDED]) == 0
+    out = capsys.readouterr().out
+    assert "hello.yaml:15 spec.template.spec.domain.cpu.cores" in out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_answer_is_always_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    texts = set()
+    for _ in range(2):
+        assert main(["explain", "-f", EXAMPLE, "-o", "argv", *RECORDED]) == 0
+        texts.add(capsys.readouterr().out)
+    (text,) = texts
+    words = shlex.split(text)
+    assert words[0].endswith("qemu-system-x86_64")
+    assert "guest=default_hello,debug-threads=on" in words
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "-f", EXAMPLE, "-o", "json", *RECORDED]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert all(row["why"]["text"] for row in rows)
+
+
+def test_a_vm_is_asked_of_the_server(api: FakeApi, run: Run) -> None:
+    row = Row("-smp", Why("manifest", "two"), "cpus=2", (Part("cpus=2", Why("manifest", "two")),))
+    explanation = Explanation("/usr/bin/qemu", (row,))
+    path = "/apis/subresources.solovirt.io/v1/namespaces/default/virtualmachines/a/explain"
+    api.on("GET", path, Answer(to_object(explanation)))
+    assert run("explain", "vm", "a").out == pages.table(explanation)
+
+
+def test_all_mistakes_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = Path(EXAMPLE).read_text()
+    file = tmp_path / "vm.yaml"
+    file.write_text(text.replace("bus: virtio", "bus: ide").replace("guest: 256Mi", "guest: lots"))
+    assert main(["explain", "-f", str(file), *RECORDED]) == 1
+    err = capsys.readouterr().err
+    assert "disks[0]" in err
+    assert "disks[1]" in err
+    assert "memory.guest" in err
+
+
+def test_words(run: Run, tmp_path: Path) -> None:
+    assert "takes -f FILE, or vm NAME" in run("explain").err
+    (tmp_path / "s.yaml").write_text("apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n")
+    assert "no VirtualMachine" in run("explain", "-f", str(tmp_path / "s.yaml")).err
+
+
+def test_placeholders_are_local_unicast() -> None:
+    assert placeholder_mac("a") == placeholder_mac("a") != placeholder_mac("b")
+    assert placeholder_mac("a").startswith("02:")
