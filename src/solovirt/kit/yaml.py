@@ -9,6 +9,7 @@ Source of the scalar rules: sigs.k8s.io/yaml goyaml.v2, see ``kit.yamlscalars``.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -24,7 +25,9 @@ from solovirt.kit.yamlscalars import is_ambiguous
 __all__ = ("MAX_BYTES", "Document", "LineMap", "dump", "load_all")
 
 MAX_BYTES = 3 * 1024 * 1024
-_JSON_SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+_RAW = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")
+_SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+_JSON_ONLY = re.compile(_RAW.pattern + r"|\\u[dD][89abAB]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +42,9 @@ class Document:
 def load_all(data: bytes | str, *, source: str = "<stdin>") -> list[Document]:
     """Every document that is not empty. Raises ``BadRequest`` with "source:line:column: ..."."""
     text = _text(data, source)
-    try:
-        return _load(text, source)
-    except yaml.MarkedYAMLError as error:
-        if text.lstrip()[:1] in ("{", "[") and "Unicode character escape" in str(error.problem):
-            return _reload_json(text, source)
-        raise _malformed(error, source) from None
+    if text.lstrip()[:1] in ("{", "[") and _JSON_ONLY.search(text):
+        text = _yaml_of_json(text)
+    return _load(text, source)
 
 
 def _load(text: str, source: str) -> list[Document]:
@@ -52,17 +52,23 @@ def _load(text: str, source: str) -> list[Document]:
     try:
         for event in yaml.parse(text, Loader=CBaseLoader):
             builder.feed(event)
+    except yaml.MarkedYAMLError as error:
+        raise _malformed(error, source) from None
     except yaml.reader.ReaderError as error:
         raise _unreadable(error, text, source) from None
     return [Document(value, LineMap(source, places), source) for value, places in builder.documents]
 
 
-def _reload_json(text: str, source: str) -> list[Document]:
-    """JSON writes characters beyond U+FFFF as two ``\\u`` escapes, which YAML does not know."""
+def _yaml_of_json(text: str) -> str:
+    """JSON may hold raw what YAML escapes, and writes characters beyond U+FFFF as two escapes, which YAML does not know.
+
+    Columns after such a character move; text that is no JSON stays as it is.
+    """
     try:
-        return _load(_JSON_SURROGATES.sub(_joined, text), source)
-    except yaml.MarkedYAMLError as error:
-        raise _malformed(error, source) from None
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return _SURROGATES.sub(_joined, _RAW.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def _joined(match: re.Match[str]) -> str:
