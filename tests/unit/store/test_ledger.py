@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,40 @@ async def test_a_verdict_that_rested_on_a_failed_write_is_worked_out_again(datab
         await first
     disk.full = False
     assert (await second).metadata.name == "w"
+    await objects.close()
+
+
+async def test_a_late_failure_of_old_writes_leaves_newer_ones_alone(
+    database: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns, entered = threading.Semaphore(0), threading.Semaphore(0)
+    write = writer_module.Writer._write
+
+    def in_turn(writer: writer_module.Writer, group: list[writer_module.Write]) -> None:
+        entered.release()
+        assert turns.acquire(timeout=10)
+        write(writer, group)
+
+    monkeypatch.setattr(writer_module.Writer, "_write", in_turn)
+    objects = open_store(database)
+    disk.full = True
+    first = asyncio.ensure_future(objects.create(WIDGETS, widget("first")))
+    await asyncio.to_thread(entered.acquire)
+    second = asyncio.ensure_future(objects.create(WIDGETS, widget("second")))
+    await asyncio.sleep(0)
+    turns.release()
+    with pytest.raises(HostError):
+        await first
+    disk.full = False
+    third = asyncio.ensure_future(objects.create(WIDGETS, widget("third")))
+    await asyncio.sleep(0)
+    turns.release(100)
+    with pytest.raises(HostError):
+        await second
+    await third
+    with pytest.raises(AlreadyExists):
+        await objects.create(WIDGETS, widget("third"))
+    assert [item.metadata.name for item in objects.list(WIDGETS).items] == ["third"]
     await objects.close()
 
 
