@@ -94,11 +94,13 @@ def _mark(stored: Stored, request: Request, meta: ObjectMeta, value: JsonObject)
     meta.finalizers = list(_finalizers(stored.finalizers, request.propagation))
     grace = request.grace_period
     if stored.deleting:
-        if grace is not None and grace < (meta.deletion_grace_period_seconds or 0):
+        before = meta.deletion_grace_period_seconds
+        if grace is not None and (before is None or grace < before):
             meta.deletion_grace_period_seconds = grace
         return
     meta.deletion_timestamp = request.now
-    meta.deletion_grace_period_seconds = grace or 0
+    # None: nobody asked for a certain time, so the kind's own default holds.
+    meta.deletion_grace_period_seconds = grace
     if meta.generation:
         meta.generation += 1
     if stored.key.kind == namespaces.KIND:

@@ -32,7 +32,7 @@ async def test_finalizers_hold_an_object(objects: Objects) -> None:
     left = await objects.delete(WIDGETS, "default", "w")
     assert left is not None
     assert left.metadata.deletion_timestamp == NOW
-    assert left.metadata.deletion_grace_period_seconds == 0
+    assert left.metadata.deletion_grace_period_seconds is None
     assert left.metadata.generation == made.metadata.generation + 1
     again = await objects.delete(WIDGETS, "default", "w")
     assert again == left, "deleting again changes nothing"

@@ -25,7 +25,7 @@ class Domain(Model):
 
 class VirtualMachineInstanceSpec(Model):
     __known_unsupported__ = frozenset(
-        {"accessCredentials", "subdomain", "startStrategy", "evictionStrategy", "livenessProbe", "readinessProbe"}
+        {"accessCredentials", "subdomain", "evictionStrategy", "livenessProbe", "readinessProbe"}
         | {"nodeSelector", "affinity", "tolerations", "topologySpreadConstraints", "schedulerName"}
         | {"priorityClassName", "dnsPolicy", "dnsConfig", "serviceAccountName", "resourceClaims", "utilityVolumes"}
     )
@@ -34,5 +34,6 @@ class VirtualMachineInstanceSpec(Model):
     volumes: list[Volume] = msgspec.field(default_factory=list)
     networks: list[Network] = msgspec.field(default_factory=list)
     hostname: str = ""
+    start_strategy: str = ""
     termination_grace_period_seconds: int | None = None
     architecture: str = ""

@@ -59,6 +59,10 @@ def _check_platform(causes: Causes, spec: VirtualMachineInstanceSpec, field: str
     grace = spec.termination_grace_period_seconds
     if grace is not None and grace < 0:
         causes.invalid(f"{field}.terminationGracePeriodSeconds", grace, "must be greater than or equal to 0")
+    if spec.start_strategy not in ("", "Paused"):
+        place = f"{field}.startStrategy"
+        text = f"{place} is set with an unrecognized option: {spec.start_strategy}"
+        causes.add(INVALID, place, text)
 
 
 def check_instance_metadata(causes: Causes, meta: ObjectMeta, field: str) -> None:
