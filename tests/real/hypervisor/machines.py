@@ -48,7 +48,7 @@ def machine(
 def boot_sector(root: Path, code: bytes) -> tuple[str, ...]:
     """Options for a disk whose boot sector is ``code`` (16-bit, loaded at 0x7c00)."""
     image = root / "boot.img"
-    image.write_bytes((code.ljust(510, b"\0") + b"\x55\xaa").ljust(64 * 1024, b"\0"))
+    image.write_bytes((code.ljust(510, b"\0") + b"\x55\xaa").ljust(2 * 1024 * 1024, b"\0"))
     return (
         *("-blockdev", f"driver=raw,node-name=boot,file.driver=file,file.filename={image}"),
         *("-device", "virtio-blk-pci,drive=boot,bootindex=1"),
@@ -62,8 +62,8 @@ ECHO = bytes.fromhex("baf803 b021 ee bafd03 ec a801 74fb baf803 ec ee ebf1")
 """Writes "!" to COM1, then sends back every byte that it receives there."""
 
 DISK_WITH_READ_ERRORS = (
-    *("-blockdev", "driver=null-co,node-name=null,size=1048576,read-zeroes=on"),
-    *("-blockdev", "driver=blkdebug,node-name=bad,image=null,inject-error.0.event=read_aio,inject-error.0.errno=5"),
+    *("-blockdev", "driver=null-co,node-name=null,size=2097152,read-zeroes=on"),
+    *("-blockdev", "driver=blkdebug,node-name=bad,image=null,inject-error.0.event=none,inject-error.0.errno=5"),
     *("-device", "virtio-blk-pci,id=bad,drive=bad,rerror=stop,werror=stop,bootindex=1"),
 )
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 import random
 import signal
-import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,11 @@ from tests.real.hypervisor.machines import Events, machine
 pytestmark = pytest.mark.real
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start QEMU as another user")
+
+
+def how_it_died(pid: int) -> int:
+    """The signal that killed a child of ours which nobody watches any more."""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) * -1
 
 
 async def test_launch_runs_the_machine_and_says_so(root: Path, hypervisor: Hypervisor, events: Events) -> None:
@@ -49,7 +53,7 @@ async def test_launch_failure_tells_what_qemu_said_and_leaves_nothing(
     root: Path, hypervisor: Hypervisor, events: Events
 ) -> None:
     launch = machine(root, extra=("-device", "no-such-device"))
-    with pytest.raises(HostError, match="exited with code 1: .*'no-such-device' is not a valid device") as caught:
+    with pytest.raises(HostError, match=r"exited with code 1: .*'no-such-device' is not a valid device") as caught:
         await hypervisor.launch(launch)
     assert caught.value.reason == "LaunchFailed"
     assert hypervisor.get("vm") is None
@@ -206,7 +210,7 @@ async def test_adopt_kills_another_machine_that_holds_the_lock(root: Path, hyper
     await first.close()
     wrong = replace(launch, uuid="00000000-0000-0000-0000-00000000000a").identity
     assert await hypervisor.adopt(wrong) is None
-    assert os.waitpid(stranger.pid, 0)[1] == signal.SIGKILL
+    assert how_it_died(stranger.pid) == signal.SIGKILL
     assert not lock.is_held(launch.directory)
 
 
@@ -219,12 +223,12 @@ async def test_adopt_kills_a_holder_without_a_monitor(
     fd = lock.open_directory(launch.directory)
     held = lock.take(fd)
     assert held is not None
-    sleeper = subprocess.Popen(["/bin/sleep", "60"], pass_fds=(held,))
+    sleeper = await asyncio.create_subprocess_exec("/bin/sleep", "60", pass_fds=(held,))
     os.close(held)
     os.close(fd)
     assert lock.holders(launch.directory / lock.NAME) == [sleeper.pid]
     assert await hypervisor.adopt(launch.identity) is None
-    assert sleeper.wait(10) == -signal.SIGKILL
+    assert await sleeper.wait() == -signal.SIGKILL
 
 
 async def test_a_lost_monitor_is_connected_again(
@@ -273,4 +277,4 @@ async def test_a_monitor_of_another_user_is_not_trusted(root: Path, hypervisor: 
     instance = await first.launch(launch)
     await first.close()
     assert await hypervisor.adopt(replace(launch.identity, run_as=None)) is None
-    assert os.waitpid(instance.pid, 0)[1] == signal.SIGKILL
+    assert how_it_died(instance.pid) == signal.SIGKILL
