@@ -38,7 +38,7 @@ def archive(entries: Mapping[str, Entry]) -> bytes:
     whole = dict(entries)
     for path in entries:
         pure = PurePosixPath(path)
-        if not pure.is_absolute() or ".." in pure.parts or str(pure) != path:
+        if not pure.is_absolute() or ".." in pure.parts or str(pure) != path or path.startswith("//"):
             raise ValueError(f"not a clean absolute path: {path}")
         for parent in pure.parents:
             if parent != PurePosixPath("/"):

@@ -6,6 +6,7 @@ own ``.modinfo``. Knows nothing of what the modules are for.
 
 from __future__ import annotations
 
+import lzma
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -28,12 +29,14 @@ class Module(NamedTuple):
 
 
 def read(root: Path, path: Path) -> Module:
-    """One module file below ``root`` (a /lib/modules/<version>)."""
+    """One module file below ``root`` (a /lib/modules/<version>), decompressed."""
     data = path.read_bytes()
+    if path.suffix == ".xz":
+        data = lzma.decompress(data)
     fields = [(key, value.decode()) for key, value in _FIELD.findall(data)]
     return Module(
         name=module_name(path.name),
-        path=str(path.relative_to(root)),
+        path=str(path.relative_to(root)).removesuffix(".xz"),
         depends=tuple(name for key, value in fields if key == b"depends" for name in value.split(",") if name),
         aliases=tuple(value for key, value in fields if key == b"alias"),
         data=data,
@@ -42,12 +45,12 @@ def read(root: Path, path: Path) -> Module:
 
 def module_name(file_name: str) -> str:
     """The kernel's name of a module: dashes and underscores are one to it."""
-    return file_name.removesuffix(".ko").replace("-", "_")
+    return file_name.removesuffix(".xz").removesuffix(".ko").replace("-", "_")
 
 
 def find(root: Path) -> dict[str, Path]:
-    """All module files below ``root`` by name."""
-    return {module_name(path.name): path for path in sorted(root.rglob("*.ko"))}
+    """All module files below ``root`` by name; newer Debians compress them."""
+    return {module_name(path.name): path for path in sorted([*root.rglob("*.ko"), *root.rglob("*.ko.xz")])}
 
 
 def resolve(root: Path, wanted: Iterable[str]) -> list[Module]:
@@ -61,16 +64,18 @@ def resolve(root: Path, wanted: Iterable[str]) -> list[Module]:
     order: dict[str, Module] = {}
     missing: set[str] = set()
 
-    def add(name: str) -> None:
+    def add(name: str, users: tuple[str, ...] = ()) -> None:
         if name in order or name in inside:
             return
+        if name in users:
+            raise HostError(f"modules {', '.join(users)} need each other", reason="MissingModule")
         if name not in files:
             missing.add(name)
             return
         module = read(root, files[name])
         for dependency in module.depends:
-            add(module_name(dependency))
-        order.setdefault(name, module)
+            add(module_name(dependency), (*users, name))
+        order[name] = module
 
     for name in wanted:
         add(module_name(name))
