@@ -116,21 +116,6 @@ class Image:
         """The blob of any file that was asked for (kernel, initrd)."""
         return self.blob(self._stored(image_path(path, field), field))
 
-    def summary(self) -> json.JsonObject:
-        """For the API and ``image ls``: reference, digest, size in bytes, local, updated, files."""
-        found: list[json.Json] = [
-            {"path": stored.path, "size": stored.size, "format": stored.format, "virtualSize": stored.virtual_size}
-            for stored in self.record.files
-        ]
-        return {
-            "reference": self.reference,
-            "digest": self.digest,
-            "size": self.size,
-            "local": self.local,
-            "updated": self.record.updated,
-            "files": found,
-        }
-
     def blob(self, stored: StoredFile) -> Path:
         return self.blobs / stored.sha256
 

@@ -10,6 +10,7 @@ import hashlib
 import http.client
 import lzma
 import re
+import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -194,7 +195,7 @@ def download(
     except urllib.error.HTTPError as error:
         with error:
             raise _failed(url, f"the server answered {error.code} {error.reason}") from error
-    except (TimeoutError, urllib.error.URLError, http.client.HTTPException, ConnectionError, ValueError) as error:
+    except (TimeoutError, ConnectionError, urllib.error.URLError, http.client.HTTPException, ssl.SSLError) as error:
         why = error.reason if isinstance(error, urllib.error.URLError) else error
         raise _failed(url, str(why) or type(why).__name__) from error
     except (zlib.error, lzma.LZMAError, EOFError) as error:

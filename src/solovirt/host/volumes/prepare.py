@@ -1,8 +1,8 @@
 """The volumes of one VMI made ready: every file that QEMU opens is there when ``prepare`` returns.
 
-Everything of a VMI lies in its own directory (``paths.instance(uid)``) and goes with it. A VMI is one start of a machine, so
-overlays of images are fresh at every start. ``prepare`` may be called again for the same VMI after a crash: what is there
-stays. Knows nothing of the store (see ``Lookup``), QEMU or phases.
+Everything of a VMI lies in its own directory (``paths.instance(uid)``) and goes with it. A VMI is one start of a
+machine, so overlays of images are fresh at every start. ``prepare`` may be called again for the same VMI after a crash:
+what is there stays. Knows nothing of the store (see ``Lookup``), QEMU or phases.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import shutil
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
+from solovirt.api.core.persistentvolumeclaim import PersistentVolumeClaim
 from solovirt.api.kubevirt.spec.sources import Volume
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.host import access
@@ -28,13 +30,19 @@ from solovirt.host.model.bindings import DiskImage, KernelBinding, VolumeBinding
 from solovirt.host.network import hostname
 from solovirt.host.volumes import hostdisk, iso, overlay, seeds
 from solovirt.host.volumes.claims import Claims
-from solovirt.host.volumes.lookup import Lookup
+from solovirt.host.volumes.seeds import Contents
 from solovirt.kit import quantity
 from solovirt.kit.errors import Cause, HostError, Invalid, NotFound, SolovirtError
 from solovirt.kit.paths import Paths
 
 _PATIENCE = 0.5
 """Seconds that other volumes get to report their errors too, once one has failed."""
+
+
+class Lookup(Contents, Protocol):
+    """What resolving volumes needs to know of other objects; the controllers implement it over the store."""
+
+    def claim(self, namespace: str, name: str) -> PersistentVolumeClaim | None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,22 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from solovirt.api.kubevirt.spec.sources import CloudInitSource, LocalObjectReference, Volume
-from solovirt.host.volumes.lookup import Lookup
 from solovirt.kit import json
 from solovirt.kit.errors import Invalid, NotFound
 
 CONFIG_LABEL = "cfgdata"
 """Volume id of ConfigMap and Secret disks without ``volumeLabel``."""
+
+
+class Contents(Protocol):
+    """Secrets and ConfigMaps by namespace and name, decoded (no base64); ``None`` where there is none."""
+
+    def secret(self, namespace: str, name: str) -> Mapping[str, bytes] | None: ...
+
+    def config_map(self, namespace: str, name: str) -> Mapping[str, bytes] | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class Seed:
 SOURCES = ("cloudInitNoCloud", "cloudInitConfigDrive", "configMap", "secret")
 
 
-def seed(volume: Volume, machine: Machine, lookup: Lookup, field: str) -> Seed:
+def seed(volume: Volume, machine: Machine, lookup: Contents, field: str) -> Seed:
     """The content of one of ``SOURCES``. Raises ``NotFound`` or ``Invalid`` that name the field."""
     if volume.cloud_init_no_cloud is not None:
         field = f"{field}.cloudInitNoCloud"
@@ -67,7 +75,7 @@ def _plain(
     return Seed(label or CONFIG_LABEL, dict(found or {}))
 
 
-def _cloud_init(source: CloudInitSource, machine: Machine, lookup: Lookup, field: str) -> tuple[bytes, bytes]:
+def _cloud_init(source: CloudInitSource, machine: Machine, lookup: Contents, field: str) -> tuple[bytes, bytes]:
     """(user data, network data); empty where nothing is given."""
     user = _text(source.user_data, source.user_data_base64, f"{field}.userDataBase64")
     if source.secret_ref is not None:
@@ -89,7 +97,7 @@ def _text(plain: str, encoded: str, field: str) -> bytes:
 
 
 def _referred(
-    reference: LocalObjectReference, keys: tuple[str, str], machine: Machine, lookup: Lookup, field: str
+    reference: LocalObjectReference, keys: tuple[str, str], machine: Machine, lookup: Contents, field: str
 ) -> bytes:
     secret = lookup.secret(machine.namespace, reference.name)
     if secret is None:
