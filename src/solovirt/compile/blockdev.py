@@ -117,4 +117,5 @@ def _stem(volume: str) -> str:
         return volume
     digest = hashlib.sha256(volume.encode(errors="surrogatepass")).hexdigest()[:8]
     readable = "".join(char for char in volume if char.isascii() and (char.isalnum() or char == "-"))
-    return f"v{readable}"[: _NAME_MAX - 9] + "-" + digest
+    started = readable if readable[:1].isalpha() else f"v{readable}"
+    return started[: _NAME_MAX - 9] + "-" + digest

@@ -12,7 +12,8 @@ T = TypeVar("T")
 
 def invalid(path: str, text: str, *, reason: str = "FieldValueInvalid", hint: str = "") -> Invalid:
     """An ``Invalid`` with one cause; ``path`` is relative to the VMI's spec until ``under`` completes it."""
-    return Invalid(text, field=path, causes=[Cause(reason, text + (f" ({hint})" if hint else ""), path)])
+    whole = text + (f" ({hint})" if hint else "")
+    return Invalid(whole, field=path, causes=[Cause(reason, whole, path)])
 
 
 def gather(parts: Iterable[Callable[[], Iterable[T]]]) -> list[T]:

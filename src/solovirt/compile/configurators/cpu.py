@@ -21,9 +21,10 @@ _POLICIES = ("force", "require", "optional", "disable", "forbid")
 
 
 def options(ctx: Context) -> Iterator[Option]:
-    model, why, extra = _model(ctx)
     asked = ctx.spec.domain.cpu.features if ctx.spec.domain.cpu else []
-    features = gather(partial(_feature, ctx, index, asked) for index in range(len(asked)))
+    parts = [partial(_feature, ctx, index, asked) for index in range(len(asked))]
+    features = gather([*parts, partial(_check_model, ctx)])
+    model, why, extra = _model(ctx)
     named = {feature.key for feature in features}
     props = [prop for prop in extra if prop.key not in named] + features
     yield Option("-cpu", KeyValues(model, why, tuple(props)), why)
@@ -53,6 +54,12 @@ def _model(ctx: Context) -> tuple[str, Reason, list[Prop]]:
     note = f"; emulation leaves out {missing}" if missing else ""
     no_mpx = default("KubeVirt turns mpx off for named models: newer CPUs have lost it", PATH)
     return asked, manifest(PATH, f"CPU model {asked}{note}"), [Prop("mpx", False, no_mpx)]
+
+
+def _check_model(ctx: Context) -> list[Prop]:
+    """A wrong model does not hide wrong features."""
+    _model(ctx)
+    return []
 
 
 def _feature(ctx: Context, index: int, features: list[CPUFeature]) -> list[Prop]:
