@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlencode
 
+Loose = Any
+"""Plain JSON and other values that tests look into without ceremony."""
 Message = dict[str, Any]
 Headers = Mapping[str, str]
 TIMEOUT = 10.0
@@ -29,7 +31,7 @@ class Answer:
     def all(self, name: str) -> list[str]:
         return [value.decode() for key, value in self.raw_headers if key.decode().lower() == name]
 
-    def json(self) -> Any:
+    def json(self) -> Loose:
         return json.loads(self.body)
 
     def __repr__(self) -> str:
@@ -39,14 +41,14 @@ class Answer:
 class Connection:
     """The two ends of one request: what the application receives and what it sends."""
 
-    def __init__(self, app: Any, scope: Message, first: list[Message]) -> None:
+    def __init__(self, app: Loose, scope: Message, first: list[Message]) -> None:
         self.incoming: asyncio.Queue[Message] = asyncio.Queue()
         self.outgoing: asyncio.Queue[Message | None] = asyncio.Queue()
         for message in first:
             self.incoming.put_nowait(message)
         self.task = asyncio.create_task(self._run(app, scope))
 
-    async def _run(self, app: Any, scope: Message) -> None:
+    async def _run(self, app: Loose, scope: Message) -> None:
         try:
             await app(scope, self.incoming.get, self._send)
         finally:
@@ -85,7 +87,7 @@ class Stream:
                 return bytes(message["body"])
         return b""
 
-    async def event(self, timeout: float = TIMEOUT) -> Any:
+    async def event(self, timeout: float = TIMEOUT) -> Loose:
         """The next JSON line; None at the end."""
         while b"\n" not in self._buffer:
             data = await self.chunk(timeout)
@@ -139,11 +141,11 @@ class Socket:
 class Client:
     """Talks to ``app``; ``server`` is what uvicorn says of a unix socket unless told otherwise."""
 
-    def __init__(self, app: Any, server: tuple[str, int | None] = ("/run/solovirt.sock", None)) -> None:
+    def __init__(self, app: Loose, server: tuple[str, int | None] = ("/run/solovirt.sock", None)) -> None:
         self.app = app
         self.server = server
 
-    def scope(self, kind: str, target: str, query: Any, headers: Headers) -> Message:
+    def scope(self, kind: str, target: str, query: Loose, headers: Headers) -> Message:
         path, _, written = target.partition("?")
         return {
             "type": kind,
@@ -163,9 +165,9 @@ class Client:
         self,
         method: str,
         target: str,
-        body: Any = None,
+        body: Loose = None,
         *,
-        query: Any = None,
+        query: Loose = None,
         headers: Headers | None = None,
         content_type: str | None = "application/json",
         chunks: list[bytes] | None = None,
@@ -186,24 +188,24 @@ class Client:
         await connection.finish()
         return answer
 
-    async def get(self, target: str, *, query: Any = None, headers: Headers | None = None) -> Answer:
+    async def get(self, target: str, *, query: Loose = None, headers: Headers | None = None) -> Answer:
         return await self.request("GET", target, query=query, headers=headers)
 
-    async def post(self, target: str, body: Any, **more: Any) -> Answer:
+    async def post(self, target: str, body: Loose, **more: Loose) -> Answer:
         return await self.request("POST", target, body, **more)
 
-    async def put(self, target: str, body: Any, **more: Any) -> Answer:
+    async def put(self, target: str, body: Loose, **more: Loose) -> Answer:
         return await self.request("PUT", target, body, **more)
 
-    async def delete(self, target: str, body: Any = None, **more: Any) -> Answer:
+    async def delete(self, target: str, body: Loose = None, **more: Loose) -> Answer:
         return await self.request("DELETE", target, body, **more)
 
-    async def merge(self, target: str, body: Any, **more: Any) -> Answer:
+    async def merge(self, target: str, body: Loose, **more: Loose) -> Answer:
         return await self.request("PATCH", target, body, content_type="application/merge-patch+json", **more)
 
     @asynccontextmanager
     async def stream(
-        self, method: str, target: str, body: Any = None, *, query: Any = None, headers: Headers | None = None
+        self, method: str, target: str, body: Loose = None, *, query: Loose = None, headers: Headers | None = None
     ) -> AsyncIterator[Stream]:
         """An answer read piece by piece; leaving the block disconnects and waits for the application to notice."""
         data = b"" if body is None else json.dumps(body).encode()

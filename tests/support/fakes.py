@@ -55,9 +55,7 @@ class FakeOperations:
     async def start(self, namespace: str, name: str, *, paused: bool = False, dry_run: bool = False) -> None:
         self._note("start", namespace, name, paused=paused, dry_run=dry_run)
 
-    async def stop(
-        self, namespace: str, name: str, *, grace_period: int | None = None, dry_run: bool = False
-    ) -> None:
+    async def stop(self, namespace: str, name: str, *, grace_period: int | None = None, dry_run: bool = False) -> None:
         self._note("stop", namespace, name, grace_period=grace_period, dry_run=dry_run)
 
     async def restart(

@@ -57,7 +57,9 @@ def from_json(data: bytes) -> Json:
 
 def from_yaml(data: bytes) -> Json:
     documents = yaml.load_all(data, source="request body")
-    if len(documents) != 1:
+    if not documents:
+        return None
+    if len(documents) > 1:
         raise BadRequest(f"the request body must be one YAML document, not {len(documents)}")
     return documents[0].value
 

@@ -52,7 +52,7 @@ async def delete_collection(call: Call) -> Response:
     """Deletes what the selectors choose and answers the list of it. Objects that vanish meanwhile are no error."""
     shape = negotiation.accepted(call.accept)
     options = await read_options(call)
-    chosen = selection.from_request(call.request)
+    chosen = selection.from_request(call.request, call.resource)
     found = call.objects.list(call.resource, call.namespace, labels=chosen.labels, fields=chosen.fields)
     for obj in found.items:
         try:

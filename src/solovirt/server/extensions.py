@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 class AgentBody(msgspec.Struct, forbid_unknown_fields=True):
     command: str
-    arguments: dict[str, Json] = msgspec.field(default_factory=dict)
+    arguments: dict[str, object] = msgspec.field(default_factory=dict)
 
 
 class ExecBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -70,7 +70,8 @@ async def _agent(target: Target) -> Response:
     body = typed(await bodies.read_options(target.request), AgentBody)
     if not body.command:
         raise BadRequest("command: required", field="command")
-    value = await target.services.operations.agent_command(target.namespace, target.name, body.command, body.arguments)
+    arguments = json.to_object(body.arguments)
+    value = await target.services.operations.agent_command(target.namespace, target.name, body.command, arguments)
     return answer({"return": value})
 
 

@@ -25,16 +25,18 @@ def inherited(environ: Mapping[str, str], pid: int) -> list[socket.socket]:
     count = environ.get("LISTEN_FDS", "")
     if not count.isdigit():
         return []
-    found = []
-    for descriptor in range(FIRST_FD, FIRST_FD + int(count)):
-        os.set_inheritable(descriptor, False)
-        given = socket.socket(fileno=descriptor)
-        if given.family != socket.AF_UNIX or given.type != socket.SOCK_STREAM:
-            raise HostError(
-                f"socket activation passed a {given.family.name} socket; only unix stream sockets are served",
-                reason="SocketUnusable",
-            )
-        found.append(given)
+    found = [socket.socket(fileno=descriptor) for descriptor in range(FIRST_FD, FIRST_FD + int(count))]
+    for given in found:
+        given.set_inheritable(False)
+    foreign = [given for given in found if given.family != socket.AF_UNIX or given.type != socket.SOCK_STREAM]
+    if foreign:
+        family = socket.AddressFamily(foreign[0].family).name
+        for given in found:
+            given.close()
+        raise HostError(
+            f"socket activation passed a {family} socket; only unix stream sockets are served",
+            reason="SocketUnusable",
+        )
     return found
 
 

@@ -25,7 +25,7 @@ async def list_objects(call: Call) -> Response:
 def _page(call: Call) -> Page:
     request = call.request
     check_options(request)
-    chosen = selection.from_request(request)
+    chosen = selection.from_request(request, call.resource)
     limit = parameters.integer(request, "limit") or 0
     scope = (call.resource.key, str(call.namespace), chosen.label_text, chosen.field_text)
     token = request.query_params.get("continue", "")

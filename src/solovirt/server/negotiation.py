@@ -44,10 +44,9 @@ class _Clause:
 
 def accepted(header: str, *, yaml: bool = True) -> Representation:
     """The first representation of an Accept header that we have. Raises NotAcceptable."""
-    clauses = _clauses(header)
-    if not clauses:
+    if not header.strip():
         return Representation()
-    for clause in clauses:
+    for clause in _clauses(header):
         found = _match(clause, yaml)
         if found is not None:
             return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from starlette.requests import Request
 
@@ -10,6 +10,8 @@ from solovirt.api.meta import KubeObject
 from solovirt.api.resource import Resource
 from solovirt.api.selectors import FieldSelector, LabelSelector, parse_fields, parse_labels
 from solovirt.store.objects import field_values
+
+_METADATA_ONLY = next(field.default for field in fields(Resource) if field.name == "selectable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +36,27 @@ class Selection:
         return self.fields is None or self.fields.matches(field_values(resource, obj))
 
 
-def from_request(request: Request, name: str = "") -> Selection:
-    """Raises BadRequest for selectors that cannot be parsed."""
+def from_request(request: Request, resource: Resource[KubeObject], name: str = "") -> Selection:
+    """Raises BadRequest for selectors that cannot be parsed, or that ask for a field which the kind has not."""
     labels = request.query_params.get("labelSelector", "")
-    fields = request.query_params.get("fieldSelector", "")
+    terms = request.query_params.get("fieldSelector", "")
+    parsed = parse_fields(terms) if terms.strip() else None
+    empty = _empty(resource)
+    if parsed is not None and empty is not None:
+        # So that a list without objects refuses what a list with objects refuses.
+        parsed.matches(field_values(resource, empty))
     return Selection(
         parse_labels(labels) if labels.strip() else None,
-        parse_fields(fields) if fields.strip() else None,
+        parsed,
         labels,
-        fields,
+        terms,
         name,
     )
+
+
+def _empty(resource: Resource[KubeObject]) -> KubeObject | None:
+    """An object of this kind for asking which fields it has; None when the kind has fields without a default."""
+    try:
+        return resource.type()
+    except TypeError:
+        return KubeObject() if resource.selectable is _METADATA_ONLY else None

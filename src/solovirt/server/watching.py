@@ -35,7 +35,7 @@ def watch_objects(call: Call) -> WatchAnswer:
     representation.include_object(call)
     request = call.request
     check_options(request.query_params.get("resourceVersionMatch", ""), call)
-    chosen = selection.from_request(request, call.name)
+    chosen = selection.from_request(request, call.resource, call.name)
     since = parameters.resource_version(request)
     wanted = parameters.integer(request, "timeoutSeconds") or DEFAULT_TIMEOUT
     initial: bool | None = None
@@ -184,7 +184,7 @@ class WatchAnswer:
         try:
             with self._lifetime.ending(source.close):
                 await self._send_all(source, send)
-        except Expired as error:
+        except SolovirtError as error:
             await _send_line(send, self._lines.error(error))
         finally:
             deadline.cancel()

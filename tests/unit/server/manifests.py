@@ -11,7 +11,9 @@ VMIS = "/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstances"
 MAPS = "/api/v1/namespaces/default/configmaps"
 SUB = "/apis/subresources.kubevirt.io/v1/namespaces/default"
 EXT = "/apis/subresources.solovirt.io/v1/namespaces/default"
-TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json"
+TABLE = (
+    "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json"
+)
 
 
 def config_map(name: str, labels: dict[str, str] | None = None, **data: str) -> dict[str, Any]:
@@ -27,7 +29,7 @@ def domain() -> dict[str, Any]:
     return {"domain": {"devices": {}, "memory": {"guest": "128Mi"}}}
 
 
-def vm(name: str = "web", **spec: Any) -> dict[str, Any]:
+def vm(name: str = "web", **spec: object) -> dict[str, Any]:
     return {
         "apiVersion": "kubevirt.io/v1",
         "kind": "VirtualMachine",
