@@ -6,8 +6,8 @@ VENV=$ROOT/.venv
 export PATH=$VENV/bin:$PATH
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 
-# What solovirt needs to run guests, and to build the tiny one.
-RUN_PACKAGES="qemu-system-x86 qemu-utils seabios skopeo acl syslinux syslinux-common mtools python3-venv"
+# What solovirt needs to run guests and to pull images (`solovirt doctor` says what is for what).
+RUN_PACKAGES="qemu-system-x86 qemu-utils seabios skopeo acl zstd util-linux python3-venv"
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 
