@@ -60,7 +60,7 @@ def _load(text: str, source: str) -> list[Document]:
 
 
 def _yaml_of_json(text: str) -> str:
-    """JSON may hold raw what YAML escapes, and writes characters beyond U+FFFF as two escapes, which YAML does not know.
+    """JSON holds raw what YAML escapes, and writes characters beyond U+FFFF as two escapes, which YAML does not know.
 
     Columns after such a character move; text that is no JSON stays as it is.
     """

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from solovirt.api.causes import Causes
+from solovirt.api.causes import INVALID, REQUIRED, Causes
 from solovirt.api.columns import crd_age
 from solovirt.api.core.persistentvolumeclaim import PersistentVolumeClaimSpec, check_claim_spec, check_modes
 from solovirt.api.kubevirt.spec.compute import Quantity
@@ -97,9 +97,11 @@ def check_data_volume_spec(causes: Causes, spec: DataVolumeSpec, field: str) -> 
     elif spec.content_type not in ("", "kubevirt"):
         causes.invalid(f"{field}.contentType", spec.content_type, "ContentType not one of: kubevirt, archive")
     if (spec.pvc is None) == (spec.storage is None):
-        what = "Duplicate storage definition, both" if spec.pvc else "Missing storage definition, neither"
-        text = f"{what} {field}.pvc and {field}.storage are set; exactly one is needed"
-        causes.add("FieldValueInvalid" if spec.pvc else "FieldValueRequired", field, text)
+        places = f"{field}.pvc and {field}.storage"
+        if spec.pvc is None:
+            causes.add(REQUIRED, field, f"{field}: Missing storage definition, one of {places} must be set")
+        else:
+            causes.add(INVALID, field, f"{field}: Duplicate storage definition, only one of {places} may be set")
     if spec.pvc is not None:
         check_claim_spec(causes, spec.pvc, f"{field}.pvc")
     if spec.storage is not None:
@@ -114,7 +116,7 @@ def _check_source(causes: Causes, source: DataVolumeImport | None, field: str) -
         return
     if (source.http is None) == (source.blank is None):
         text = "Multiple data volume sources specified" if source.http else "Missing data volume source"
-        causes.add("FieldValueInvalid", field, f"{field}: {text}")
+        causes.add(INVALID if source.http else REQUIRED, field, f"{field}: {text}")
     if source.http is not None:
         _check_http(causes, source.http, f"{field}.http")
 

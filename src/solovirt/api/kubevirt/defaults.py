@@ -92,8 +92,8 @@ def _default_cpu(domain: Domain) -> None:
     cpu.cores = 1 if cpu.cores is None else cpu.cores
     cpu.threads = 1 if cpu.threads is None else cpu.threads
     cpu.model = cpu.model or CPU_MODEL
-    if cpu.max_sockets is None:
-        within = MAX_VCPUS // max(cpu.cores * cpu.threads, 1)
+    if cpu.max_sockets is None and min(cpu.sockets, cpu.cores, cpu.threads) > 0:
+        within = MAX_VCPUS // (cpu.cores * cpu.threads)
         cpu.max_sockets = max(min(cpu.sockets * HOTPLUG_RATIO, within), cpu.sockets)
 
 

@@ -1,0 +1,136 @@
+import copy
+import uuid
+
+import pytest
+
+from solovirt.api.decode import decode
+from solovirt.api.kubevirt.defaults import default_vm, default_vmi, pull_policy
+from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
+from solovirt.api.registry import VIRTUAL_MACHINE_INSTANCES
+from solovirt.kit.json import JsonObject
+
+from ..samples import vm, vmi
+
+
+def bare(domain: JsonObject, **spec: object) -> VirtualMachineInstance:
+    """A VMI of KubeVirt's shortest kind, defaulted."""
+    value = {"metadata": {"name": "x"}, "spec": {"domain": {"devices": {}, **domain}, **spec}}
+    made = decode(VIRTUAL_MACHINE_INSTANCES, value).object
+    default_vmi(made)
+    return made
+
+
+def test_a_vm_gets_its_platform_and_identity() -> None:
+    made = vm()
+    default_vm(made)
+    spec = made.spec.template.spec
+    assert spec.architecture == "amd64" and spec.domain.machine is not None and spec.domain.machine.type == "q35"
+    firmware = spec.domain.firmware
+    assert firmware is not None and uuid.UUID(firmware.uuid).version == 4 and uuid.UUID(firmware.serial)
+    assert made.spec.template.metadata.annotations == {"kubevirt.io/pci-topology-version": "v3"}
+    assert len(spec.domain.devices.disks) == 2, "nothing else of the template is touched"
+
+
+def test_defaults_keep_what_is_there_and_settle() -> None:
+    made = vm({"spec.template.spec.domain.machine": {"type": "pc-q35-7.2"}, "spec.template.spec.architecture": "amd64"})
+    default_vm(made)
+    again = copy.deepcopy(made)
+    default_vm(again)
+    assert again == made
+    assert made.spec.template.spec.domain.machine is not None
+    assert made.spec.template.spec.domain.machine.type == "pc-q35-7.2"
+    instance = vmi()
+    default_vmi(instance)
+    once = copy.deepcopy(instance)
+    default_vmi(instance)
+    assert instance == once
+
+
+def test_two_vms_differ() -> None:
+    one, two = vm(), vm()
+    default_vm(one)
+    default_vm(two)
+    assert one.spec.template.spec.domain.firmware != two.spec.template.spec.domain.firmware
+
+
+def test_the_shortest_vmi() -> None:
+    spec = bare({"resources": {"requests": {"memory": "64M"}}}).spec
+    cpu, memory, firmware, features = spec.domain.cpu, spec.domain.memory, spec.domain.firmware, spec.domain.features
+    assert cpu is not None and (cpu.sockets, cpu.cores, cpu.threads, cpu.model) == (1, 1, 1, "host-model")
+    assert cpu.max_sockets == 4
+    assert memory is not None and memory.guest == "64M" and memory.max_guest is None
+    assert firmware is not None and firmware.uuid and not firmware.serial
+    assert features is not None and features.acpi is not None and features.acpi.enabled is True
+    [nic] = spec.domain.devices.interfaces
+    assert nic.name == "default" and nic.bridge is not None and nic.masquerade is None
+    assert [(n.name, n.pod is not None) for n in spec.networks] == [("default", True)]
+    assert spec.termination_grace_period_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("domain", "topology", "most"),
+    [
+        ({"resources": {"limits": {"cpu": "2500m"}}}, (3, 1, 1), 12),
+        ({"resources": {"requests": {"cpu": 2}}}, (2, 1, 1), 8),
+        ({"resources": {"requests": {"cpu": 2}}, "cpu": {"cores": 4}}, (1, 4, 1), 4),
+        ({"resources": {"requests": {"cpu": "100m"}}}, (1, 1, 1), 4),
+        ({"cpu": {"sockets": 2, "cores": 100}}, (2, 100, 1), 5),
+        ({"cpu": {"sockets": 500}}, (500, 1, 1), 512),
+        ({"cpu": {"sockets": 1, "maxSockets": 1}}, (1, 1, 1), 1),
+    ],
+)
+def test_cpu_topology_and_headroom(domain: JsonObject, topology: tuple[int, int, int], most: int) -> None:
+    cpu = bare(domain).spec.domain.cpu
+    assert cpu is not None and (cpu.sockets, cpu.cores, cpu.threads) == topology and cpu.max_sockets == most
+
+
+def test_requests_follow_limits_and_memory_follows_both() -> None:
+    domain = bare({"resources": {"limits": {"cpu": "2", "memory": "1Gi"}}}).spec.domain
+    assert domain.resources.requests == {"cpu": "2"}
+    assert domain.memory is not None and domain.memory.guest == "1Gi"
+    domain = bare({"memory": {"guest": "2Gi"}, "resources": {"requests": {"memory": "1Gi"}}}).spec.domain
+    assert domain.memory is not None and domain.memory.guest == "2Gi"
+    domain = bare({"resources": {"requests": {"memory": "wrong"}}}).spec.domain
+    assert domain.memory is not None and domain.memory.guest is None
+
+
+def test_networks_are_only_added_when_none_is_named() -> None:
+    assert bare({"devices": {"autoattachPodInterface": False}}).spec.networks == []
+    spec = bare({}, networks=[{"name": "n", "pod": {}}]).spec
+    assert [n.name for n in spec.networks] == ["n"] and spec.domain.devices.interfaces == []
+
+
+def test_disks_follow_volumes() -> None:
+    volumes = [{"name": "a", "emptyDisk": {"capacity": "1Gi"}}, {"name": "b", "emptyDisk": {"capacity": "1Gi"}}]
+    devices = {"disks": [{"name": "b", "disk": {"bus": "virtio"}}, {"name": "cd", "cdrom": {}}, {"name": "d"}]}
+    disks = bare({"devices": devices}, volumes=volumes).spec.domain.devices.disks
+    assert [disk.name for disk in disks] == ["b", "cd", "d", "a"]
+    assert [disk.disk.bus for disk in disks if disk.disk is not None] == ["virtio", "sata", "sata"]
+    cdrom = disks[1].cdrom
+    assert cdrom is not None and (cdrom.bus, cdrom.readonly, cdrom.tray) == ("sata", True, "closed")
+
+
+@pytest.mark.parametrize(
+    ("image", "policy"),
+    [
+        ("fedora", "Always"),
+        ("quay.io/x/fedora", "Always"),
+        ("quay.io/x/fedora:latest", "Always"),
+        ("registry:5000/fedora", "Always"),
+        ("registry:5000/fedora:41", "IfNotPresent"),
+        ("fedora@sha256:" + "a" * 64, "IfNotPresent"),
+    ],
+)
+def test_pull_policies(image: str, policy: str) -> None:
+    assert pull_policy(image) == policy
+
+
+def test_pull_policies_of_disks_and_kernels() -> None:
+    volumes = [{"name": "a", "containerDisk": {"image": "x:1"}}, {"name": "b", "emptyDisk": {"capacity": 1}}]
+    boot = {"container": {"image": "x", "kernelPath": "/k"}}
+    spec = bare({"firmware": {"kernelBoot": boot}}, volumes=volumes).spec
+    assert spec.volumes[0].container_disk is not None
+    assert spec.volumes[0].container_disk.image_pull_policy == "IfNotPresent"
+    firmware = spec.domain.firmware
+    assert firmware is not None and firmware.kernel_boot is not None and firmware.kernel_boot.container is not None
+    assert firmware.kernel_boot.container.image_pull_policy == "Always"

@@ -1,0 +1,72 @@
+import pytest
+
+from solovirt.api.causes import Causes
+from solovirt.api.kubevirt.validation.spec import RESERVED_LABELS, check_instance_metadata, check_spec
+from solovirt.api.meta import ObjectMeta
+
+from ...samples import only, spec_causes, vm
+
+
+def test_the_sample_is_good() -> None:
+    assert spec_causes({}) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "message"),
+    [
+        (
+            {"hostname": "a.b"},
+            "spec.hostname",
+            "spec.hostname does not conform to the kubernetes DNS_LABEL rules : a lowercase RFC 1123 label",
+        ),
+        ({"hostname": "a\nb"}, "spec.hostname", "DNS_LABEL rules"),
+        ({"architecture": "arm64"}, "spec.architecture", '"arm64": known to KubeVirt, not supported yet'),
+        ({"architecture": "s390x"}, "spec.architecture", "known to KubeVirt, not supported yet"),
+        ({"architecture": "m68k"}, "spec.architecture", "unsupported architecture: 'm68k'"),
+        ({"terminationGracePeriodSeconds": -1}, "spec.terminationGracePeriodSeconds", "greater than or equal to 0"),
+    ],
+)
+def test_each_problem_is_named(changes: dict[str, object], field: str, message: str) -> None:
+    cause = only(spec_causes(changes))
+    assert cause.field == field and message in cause.message
+
+
+def test_problems_of_all_parts_come_at_once() -> None:
+    made = vm(
+        {
+            "spec.template.spec.hostname": "A",
+            "spec.template.spec.domain.cpu.cores": 0,
+            "spec.template.spec.domain.firmware": {"uuid": "x"},
+            "spec.template.spec.domain.devices.disks[0].cache": "x",
+            "spec.template.spec.volumes[0].containerDisk.image": "",
+            "spec.template.spec.domain.devices.interfaces[0].model": "x",
+        }
+    )
+    causes = Causes()
+    check_spec(causes, made.spec.template.spec, "t")
+    assert [cause.field for cause in causes.found] == [
+        "t.hostname",
+        "t.domain.cpu.cores",
+        "t.domain.firmware.uuid",
+        "t.domain.devices.disks[0].cache",
+        "t.volumes[0].containerDisk.image",
+        "t.domain.devices.interfaces[0].model",
+    ]
+
+
+@pytest.mark.parametrize("label", sorted(RESERVED_LABELS))
+def test_reserved_labels(label: str) -> None:
+    causes = Causes()
+    check_instance_metadata(causes, ObjectMeta(labels={label: "x", "kubevirt.io/size": "small"}), "m")
+    assert only(causes.found).message == (
+        f"m.labels: creation of the following reserved kubevirt.io/ labels on a VMI object is prohibited: {label}"
+    )
+
+
+def test_annotations_that_would_change_the_machine() -> None:
+    causes = Causes()
+    annotations = {"hooks.kubevirt.io/hookSidecars": "[]", "kubevirt.io/pci-topology-version": "v3"}
+    check_instance_metadata(causes, ObjectMeta(annotations=annotations), "m")
+    assert only(causes.found).message == (
+        "m.annotations[hooks.kubevirt.io/hookSidecars]: known to KubeVirt, not supported yet"
+    )

@@ -1,0 +1,112 @@
+import pytest
+
+from solovirt.api.causes import Causes
+from solovirt.api.kubevirt.spec.sources import Volume
+from solovirt.api.kubevirt.validation.volumes import check_volumes
+from solovirt.kit.json import convert
+
+
+def found(*volumes: dict[str, object]) -> list[tuple[str, str]]:
+    causes = Causes()
+    named = [{"name": f"v{index}", **volume} for index, volume in enumerate(volumes)]
+    check_volumes(causes, convert(named, list[Volume]), "v")
+    return [(cause.field, cause.message) for cause in causes.found]
+
+
+SEED = {"cloudInitNoCloud": {"userData": "x"}}
+
+
+@pytest.mark.parametrize(
+    "volume",
+    [
+        {"containerDisk": {"image": "quay.io/a/b:1", "path": "/disk/x.qcow2", "imagePullSecret": "s"}},
+        {"persistentVolumeClaim": {"claimName": "a.b"}},
+        {"dataVolume": {"name": "a"}},
+        {"emptyDisk": {"capacity": "1Gi"}},
+        {"hostDisk": {"path": "/var/data/disk.img", "type": "DiskOrCreate", "capacity": "1Gi"}},
+        {"hostDisk": {"path": "/var/data/disk.img", "type": "Disk"}},
+        {"cloudInitNoCloud": {"userData": "x" * 5000, "networkDataBase64": "aGk="}},
+        {"cloudInitConfigDrive": {"secretRef": {"name": "s"}}},
+        {"configMap": {"name": "c", "volumeLabel": "cfg"}},
+        {"secret": {"secretName": "s", "optional": True}},
+    ],
+)
+def test_good_ones(volume: dict[str, object]) -> None:
+    assert found(volume) == []
+
+
+@pytest.mark.parametrize(
+    ("volume", "field", "message"),
+    [
+        ({}, "v[0]", "v[0] must have exactly one source type set"),
+        ({"emptyDisk": {"capacity": 1}, "dataVolume": {"name": "a"}}, "v[0]", "must have exactly one source type set"),
+        ({"name": "A/b", "dataVolume": {"name": "a"}}, "v[0].name", "a lowercase RFC 1123 label"),
+        ({"containerDisk": {"image": ""}}, "v[0].containerDisk.image", "Required value"),
+        ({"containerDisk": {"image": "--help"}}, "v[0].containerDisk.image", "must be an image reference"),
+        ({"containerDisk": {"image": "a", "path": "/"}}, "v[0].containerDisk.path", "must not point to root"),
+        (
+            {"containerDisk": {"image": "a", "path": "/disk/../../etc/passwd"}},
+            "v[0].containerDisk.path",
+            "must be an absolute path to a file without relative components",
+        ),
+        ({"containerDisk": {"image": "a", "path": "disk"}}, "v[0].containerDisk.path", "must be an absolute path"),
+        ({"containerDisk": {"image": "a", "imagePullPolicy": "x"}}, "v[0].containerDisk.imagePullPolicy", "Always"),
+        (
+            {"persistentVolumeClaim": {"claimName": "../x"}},
+            "v[0].persistentVolumeClaim.claimName",
+            "a lowercase RFC 1123 subdomain",
+        ),
+        ({"dataVolume": {"name": ""}}, "v[0].dataVolume.name", "Required value"),
+        ({"emptyDisk": {"capacity": "0"}}, "v[0].emptyDisk.capacity", "must be greater than zero"),
+        ({"emptyDisk": {"capacity": "many"}}, "v[0].emptyDisk.capacity", "quantities must match"),
+        ({"hostDisk": {"path": "", "type": "Disk"}}, "v[0].hostDisk.path", "is required for hostDisk volume"),
+        ({"hostDisk": {"path": "a/b", "type": "Disk"}}, "v[0].hostDisk.path", "must be an absolute path"),
+        ({"hostDisk": {"path": "/a/../b", "type": "Disk"}}, "v[0].hostDisk.path", "without relative components"),
+        (
+            {"hostDisk": {"path": "/a", "type": "File"}},
+            "v[0].hostDisk.type",
+            "v[0].hostDisk.type has invalid value 'File', allowed are 'Disk' or 'DiskOrCreate'",
+        ),
+        (
+            {"hostDisk": {"path": "/a", "type": "Disk", "capacity": "1Gi"}},
+            "v[0].hostDisk.capacity",
+            "is allowed to pass only with v[0].hostDisk.type equal to 'DiskOrCreate'",
+        ),
+        (
+            {"cloudInitNoCloud": {"userData": "x", "secretRef": {"name": "s"}}},
+            "v[0].cloudInitNoCloud",
+            "v[0].cloudInitNoCloud must have only one userdatasource set.",
+        ),
+        (
+            {"cloudInitConfigDrive": {"networkData": "x", "networkDataBase64": "aGk="}},
+            "v[0].cloudInitConfigDrive",
+            "v[0].cloudInitConfigDrive must have only one networkdata source set.",
+        ),
+        (
+            {"cloudInitNoCloud": {}},
+            "v[0].cloudInitNoCloud",
+            "must have at least one userdatasource or one networkdatasource set.",
+        ),
+        (
+            {"cloudInitNoCloud": {"userDataBase64": "no base64"}},
+            "v[0].cloudInitNoCloud.userDataBase64",
+            "v[0].cloudInitNoCloud.userDataBase64 is not a valid base64 value.",
+        ),
+        ({"cloudInitNoCloud": {"secretRef": {"name": "A"}}}, "v[0].cloudInitNoCloud.secretRef.name", "subdomain"),
+        ({"configMap": {"name": ""}}, "v[0].configMap.name", "Required value"),
+        ({"configMap": {"name": "c", "volumeLabel": "a\nb"}}, "v[0].configMap.volumeLabel", "printable ASCII"),
+        ({"secret": {"secretName": "/"}}, "v[0].secret.secretName", "subdomain"),
+    ],
+)
+def test_each_problem_is_named(volume: dict[str, object], field: str, message: str) -> None:
+    [(place, text)] = found(volume)
+    assert place == field and message in text and text.startswith(field)
+
+
+def test_names_are_unique_and_seeds_single() -> None:
+    assert found({"name": "a", **SEED}, {"name": "a", "emptyDisk": {"capacity": 1}}) == [
+        ("v[1].name", "v[1] and v[0] must not have the same Name.")
+    ]
+    assert found(SEED, {"cloudInitConfigDrive": {"userData": "x"}}) == [
+        ("v[1]", "v must have max one cloudInitNoCloud or cloudInitConfigDrive volume set")
+    ]
