@@ -112,7 +112,11 @@ class ImageStore:
             if policy == "Never":
                 raise self._never(parsed, image, field)
             request = Request(parsed, asked, credentials, self._architecture, self._environ, field)
-            image = await self._join(request, progress)
+            try:
+                image = await self._join(request, progress)
+            except HostError as error:
+                # The pull may be another caller's: everyone gets an error of his own, for his own field.
+                raise HostError(error.message, reason=error.reason, field=field, hint=error.hint) from error
             if image.holds(asked):
                 return self._hand_out(image)
 

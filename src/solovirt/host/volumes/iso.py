@@ -13,6 +13,7 @@ from pathlib import Path
 from solovirt.host.images import files
 
 _MAX_LABEL = 32
+_MAX_JOLIET_LABEL = 16
 _MAX_JOLIET = 64
 MAX_FILES = 4096
 
@@ -34,7 +35,8 @@ def build(label: str, content: Mapping[str, bytes]) -> bytes:
     if len(content) > MAX_FILES:
         raise ValueError(f"more than {MAX_FILES} files")
     image = pycdlib.PyCdlib()
-    image.new(interchange_level=3, joliet=3, rock_ridge="1.09", vol_ident=label)
+    image.new(interchange_level=3, joliet=3, rock_ridge="1.09", vol_ident=label[:_MAX_JOLIET_LABEL])
+    image.pvd.volume_identifier = label.encode().ljust(_MAX_LABEL)
     try:
         names = _Names()
         for name in sorted(content):

@@ -8,6 +8,7 @@ what is there stays. Knows nothing of the store (see ``Lookup``), QEMU or phases
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from solovirt.kit import quantity
 from solovirt.kit.errors import Cause, HostError, Invalid, NotFound, SolovirtError
 from solovirt.kit.paths import Paths
 
+_UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 _PATIENCE = 0.5
 """Seconds that other volumes get to report their errors too, once one has failed."""
 
@@ -86,7 +88,7 @@ class Volumes:
         (the reason is that of the first). Reasons: those of ``ImageStore.ensure``, ``Claims`` and hostDisk, NotFound
         for missing Secrets and ConfigMaps, ``StorageFull``.
         """
-        instance = self._paths.instance(vmi.metadata.uid)
+        instance = self._instance(vmi.metadata.uid)
         await asyncio.to_thread(overlay.make_instance, instance)
         work = [
             self._volume(vmi, volume, f"{context.prefix}.volumes[{number}]", instance, context)
@@ -124,9 +126,7 @@ class Volumes:
 
     async def discard(self, uid: str) -> None:
         """Deletes everything of a VMI that has ended; fine when there is nothing."""
-        instance = self._paths.instance(uid)
-        if not uid or instance.parent != self._paths.state / "instances":
-            raise ValueError(f"{uid!r} is not a uid")
+        instance = self._instance(uid)
 
         def remove() -> None:
             with files.telling(instance.parent, f"instance directory {uid}"):
@@ -134,6 +134,11 @@ class Volumes:
                     shutil.rmtree(instance)
 
         await asyncio.to_thread(remove)
+
+    def _instance(self, uid: str) -> Path:
+        if not _UID.fullmatch(uid):
+            raise ValueError(f"{uid!r} is not a uid")
+        return self._paths.instance(uid)
 
     async def _volume(
         self, vmi: VirtualMachineInstance, volume: Volume, field: str, instance: Path, context: Context

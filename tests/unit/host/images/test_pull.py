@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from solovirt.kit.errors import HostError
 from tests.unit.host.images.fakes import Registry, qcow2, raw_disk, sha256, tar
 
 KEY = "quay.io/a:latest"
-_count = itertools.count()
 
 
 @pytest.fixture
@@ -81,11 +79,8 @@ async def test_hostile_disk_is_told_when_it_is_asked_for(registry: Registry, tmp
 
 async def test_a_digest_reference_must_be_answered_with_it(registry: Registry, tmp_path: Path) -> None:
     digest = registry.push(KEY, tar(("disk/a", raw_disk())))
-    image, _ = (
-        await run(tmp_path, f"quay.io/a@{digest}")
-        if registry.names.setdefault(f"quay.io/a@{digest}", digest)
-        else (None, [])
-    )
+    registry.names[f"quay.io/a@{digest}"] = digest
+    image, _ = await run(tmp_path, f"quay.io/a@{digest}")
     assert image is not None
     wrong = "sha256:" + "0" * 64
     registry.names[f"quay.io/a@{wrong}"] = digest
