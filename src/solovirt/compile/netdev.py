@@ -33,7 +33,7 @@ def _user(nic: Interface, path: str, bound: NetworkBinding, network_path: str) -
     addresses = _addresses(network_path)
     props = [
         Prop("type", "user", _method(nic, path)),
-        Prop("id", netdev_id(nic.name), needs("name that the device refers to")),
+        Prop("id", netdev_id(nic.name), needs("name that the device refers to", f"{path}.name")),
         Prop("ipv4", True, default("the guest gets an IPv4 address by DHCP")),
         Prop("ipv6", False, default("the host may have no IPv6, and a guest that has it would wait for it")),
         Prop("net", bound.network, addresses),

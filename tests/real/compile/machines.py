@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import socket
@@ -11,8 +10,8 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from io import BufferedRWPair
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
@@ -22,7 +21,7 @@ from solovirt.compile.plan import ENDPOINTS, compile_machine
 from solovirt.compile.render import argv
 from solovirt.host.model.bindings import Bindings, DiskImage, Pins
 from solovirt.host.model.facts import HostFacts
-from solovirt.kit.json import Json, JsonObject
+from solovirt.kit.json import Json, JsonObject, decode_object, encode
 from tests.golden.cases import RUNTIME, STATE, Case
 
 TIME_LIMIT = 30.0
@@ -102,11 +101,11 @@ def _talk(process: subprocess.Popen[bytes], path: str, commands: list[tuple[str,
             return [_ask(stream, name, arguments) for name, arguments in [("qmp_capabilities", {}), *commands]]
 
 
-def _ask(stream: IO[bytes], command: str, arguments: JsonObject) -> Json:
-    stream.write(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
+def _ask(stream: BufferedRWPair, command: str, arguments: JsonObject) -> Json:
+    stream.write(encode({"execute": command, "arguments": arguments}) + b"\n")
     stream.flush()
     while line := stream.readline():
-        answer = json.loads(line)
+        answer = decode_object(line)
         if "event" not in answer:
             assert "return" in answer, (command, arguments, answer)
             return answer["return"]

@@ -12,7 +12,7 @@ from solovirt.compile import render
 from solovirt.compile.configurators import memory
 from solovirt.compile.context import Configurator, Context
 from solovirt.compile.layout import allocate
-from solovirt.compile.options import JsonValue, Option, Prop
+from solovirt.compile.options import JsonValue, Option
 from solovirt.compile.plan import ENDPOINTS
 from solovirt.host.model.bindings import Bindings, DiskImage, KernelBinding, NetworkBinding, Pins, VolumeBinding
 from solovirt.host.model.facts import HostFacts
@@ -79,8 +79,3 @@ def objects(options: Iterable[Option], flag: str = "-device") -> list[JsonObject
         for option in options
         if option.flag == flag and isinstance(option.value, JsonValue)
     ]
-
-
-def prop(option: Option, key: str) -> Prop:
-    assert option.value is not None
-    return next(prop for prop in getattr(option.value, "props", ()) if prop.key == key)

@@ -58,7 +58,7 @@ def test_block_devices_use_native_io_without_cache() -> None:
     assert "aio" not in chain(device, "disk: {bus: virtio}, cache: writeback")[0]
 
 
-@pytest.mark.parametrize("mode", blockdev.IO_MODES)
+@pytest.mark.parametrize("mode", drives.IO_MODES)
 def test_io_modes(mode: str) -> None:
     nodes = chain(OVERLAY, f"disk: {{bus: virtio}}, io: {mode}")
     assert [node.get("aio") for node in nodes] == [None, None, mode, None]

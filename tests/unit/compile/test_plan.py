@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from solovirt.api.kubevirt.spec.sources import Network, PodNetwork
 from solovirt.compile.plan import CONFIGURATORS, compile_machine
 from solovirt.compile.render import argv
 from solovirt.kit.errors import HostError, Invalid
@@ -116,6 +117,21 @@ def test_what_the_host_lacks_names_the_field() -> None:
     with pytest.raises(HostError) as caught:
         compile_machine(spec_of(""), bare, bindings_of(spec_of("")))
     assert caught.value.reason == "DeviceMissing" and caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("nic", "field", "said"),
+    [
+        ("{name: a, model: igb, masquerade: {}}", "model", "QEMU 8.0 or newer has it"),
+        ("{name: 'a b', masquerade: {}}", "name", "is not an id that QEMU takes"),
+    ],
+)
+def test_what_qemu_does_not_take_names_the_field(nic: str, field: str, said: str) -> None:
+    spec = spec_of(f"domain: {{devices: {{interfaces: [{nic}]}}}}")
+    spec.networks = [Network(name=spec.domain.devices.interfaces[0].name, pod=PodNetwork())]
+    with pytest.raises(Invalid, match=said) as caught:
+        compile_machine(spec, cases.host_facts(), bindings_of(spec))
+    assert {cause.field for cause in caught.value.causes} == {f"spec.domain.devices.interfaces[0].{field}"}
 
 
 def test_architecture() -> None:

@@ -47,3 +47,9 @@ def test_the_command_line_starts_no_machine() -> None:
     assert argv[0] == "/q"
     assert "none,accel=tcg" in argv
     assert "socket,id=qmp,fd=5" in argv
+
+
+def test_cpu_features_are_the_boolean_properties_that_are_not_switches() -> None:
+    props: JsonObject = {"aes": True, "vmx": False, "level": 13, "vendor": "AuthenticAMD", "check": True, "x-y": True}
+    assert qemu_probe.cpu_features({"model": {"name": "max", "props": props}}) == {"aes": True, "vmx": False}
+    assert qemu_probe.cpu_features({}) == {}
