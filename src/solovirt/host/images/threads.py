@@ -17,11 +17,12 @@ class Stopped(Exception):
     """The task that waited for this thread was cancelled."""
 
 
-async def in_thread(work: Callable[[Checkpoint], T]) -> T:
+async def in_thread(work: Callable[[Checkpoint], T], *, interrupt: Callable[[], None] = lambda: None) -> T:
     """``work(checkpoint)`` in a worker thread.
 
-    When the caller is cancelled, the checkpoint starts to raise, and the cancellation goes on only after the thread
-    has left, so that the caller may delete what it worked on.
+    When the caller is cancelled, the checkpoint starts to raise, ``interrupt`` is called (it wakes work that waits for
+    something else), and the cancellation goes on only after the thread has left, so that the caller may delete what it
+    worked on.
     """
     stop = threading.Event()
 
@@ -34,6 +35,7 @@ async def in_thread(work: Callable[[Checkpoint], T]) -> T:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
         stop.set()
+        interrupt()
         await asyncio.wait({running})
         if not running.cancelled():
             running.exception()

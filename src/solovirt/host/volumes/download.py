@@ -6,10 +6,13 @@ unpacked with bounded memory. Knows nothing of claims or formats of disks.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import http.client
 import lzma
 import re
+import socket
 import ssl
 import urllib.error
 import urllib.parse
@@ -83,14 +86,64 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _opener() -> urllib.request.OpenerDirector:
+class Wire:
+    """The connections of one download, so that another thread can end a read that waits for a silent server."""
+
+    def __init__(self) -> None:
+        self._sockets: list[socket.socket] = []
+        self._cut = False
+
+    def add(self, connected: socket.socket) -> None:
+        self._sockets.append(connected)
+        if self._cut:
+            self.cut()
+
+    def cut(self) -> None:
+        self._cut = True
+        for connected in self._sockets:
+            with contextlib.suppress(OSError):
+                connected.shutdown(socket.SHUT_RDWR)
+
+
+class _Plain(http.client.HTTPConnection):
+    def __init__(self, wire: Wire, host: str, *, timeout: float) -> None:
+        super().__init__(host, timeout=timeout)
+        self._wire = wire
+
+    def connect(self) -> None:
+        super().connect()
+        self._wire.add(self.sock)
+
+
+class _Secure(http.client.HTTPSConnection):
+    def __init__(self, wire: Wire, host: str, *, timeout: float) -> None:
+        super().__init__(host, timeout=timeout, context=ssl.create_default_context())
+        self._wire = wire
+
+    def connect(self) -> None:
+        super().connect()
+        self._wire.add(self.sock)
+
+
+class _Handler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
+    def __init__(self, wire: Wire) -> None:
+        super().__init__()
+        self._wire = wire
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(functools.partial(_Plain, self._wire), req)
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(functools.partial(_Secure, self._wire), req)
+
+
+def _opener(wire: Wire) -> urllib.request.OpenerDirector:
     """Without urllib's file:, ftp: and data: handlers."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
         urllib.request.UnknownHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
+        _Handler(wire),
         urllib.request.HTTPDefaultErrorHandler(),
         _Redirects(),
         urllib.request.HTTPErrorProcessor(),
@@ -178,16 +231,18 @@ def download(
     checksum: Checksum | None,
     checkpoint: Checkpoint,
     progress: Callable[[int, int | None], None],
+    wire: Wire | None = None,
 ) -> int:
     """Fetches into the new file ``target`` and returns its size after unpacking.
 
     ``limit`` bounds what arrives and what it unpacks to; ``progress`` gets (bytes arrived, bytes expected or None).
+    ``wire.cut()`` ends it from outside.
     Raises ``HostError`` (``ImportFailed``, ``ImportTooLarge``, ``ChecksumMismatch``), ``OSError`` of the local file.
     """
     check_url(url)
     request = urllib.request.Request(url, headers={"User-Agent": "solovirt", "Accept-Encoding": "identity"})
     try:
-        with _opener().open(request, timeout=_TIMEOUT) as response:
+        with _opener(wire or Wire()).open(request, timeout=_TIMEOUT) as response:
             with SparseWriter(target) as writer:
                 _receive(response, writer, limit, checksum, checkpoint, progress)
                 writer.commit()

@@ -18,7 +18,7 @@ from solovirt.host.images.threads import Checkpoint, in_thread
 from solovirt.host.model.bindings import DiskImage
 from solovirt.host.volumes import qemu_img
 from solovirt.host.volumes.claims import FORMAT, Claims, storage_request
-from solovirt.host.volumes.download import check_url, download, parse_checksum
+from solovirt.host.volumes.download import Wire, check_url, download, parse_checksum
 from solovirt.kit.errors import HostError, Invalid
 
 _DOWNLOAD_SHARE = 0.9
@@ -68,6 +68,7 @@ class Importer:
         converted = directory / f"converted{files.PARTIAL}"
         what = f"importing {namespace}/{name}"
         loop = asyncio.get_running_loop()
+        wire = Wire()
 
         def arrived(done: int, total: int | None) -> None:
             share = _DOWNLOAD_SHARE * done / total if total else None
@@ -77,11 +78,19 @@ class Importer:
             _remove(raw, converted)
             with files.telling(directory, what):
                 limit = size + size // 16 + _SLACK
-                download(source.url, raw, limit=limit, checksum=checksum, checkpoint=checkpoint, progress=arrived)
+                download(
+                    source.url,
+                    raw,
+                    limit=limit,
+                    checksum=checksum,
+                    checkpoint=checkpoint,
+                    progress=arrived,
+                    wire=wire,
+                )
             return _fitting(raw, size)
 
         try:
-            found = await in_thread(fetch)
+            found = await in_thread(fetch, interrupt=wire.cut)
             share = 1 - _DOWNLOAD_SHARE
             with files.telling(directory, what):
                 await qemu_img.convert(

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from solovirt.api.cdi.datavolume import (
+    BlankSource,
+    DataVolumeImport,
+    DataVolumeSpec,
+    HTTPSource,
+    StorageResources,
+    StorageSpec,
+)
+from solovirt.api.core.persistentvolumeclaim import PersistentVolumeClaimSpec, VolumeResources
+from solovirt.host.images.tools import Completed
+from solovirt.host.volumes.claims import Claims
+from solovirt.host.volumes.imports import Importer, requested_size
+from solovirt.kit.errors import HostError, Invalid
+from tests.unit.host.images.fakes import MIB, qcow2, raw_disk
+from tests.unit.host.volumes.fakes import QemuImg, fake_qemu_img
+from tests.unit.host.volumes.web import Answer, Web, serving
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+    monkeypatch.delenv("http_proxy", raising=False)
+    with serving() as made:
+        yield made
+
+
+@pytest.fixture
+def img(monkeypatch: pytest.MonkeyPatch) -> QemuImg:
+    return fake_qemu_img(monkeypatch)
+
+
+@pytest.fixture
+def claims(tmp_path: Path) -> Claims:
+    return Claims(tmp_path / "volumes")
+
+
+def spec(source: DataVolumeImport | None, size: str = "64Mi") -> DataVolumeSpec:
+    return DataVolumeSpec(source=source, storage=StorageSpec(resources=StorageResources(requests={"storage": size})))
+
+
+def http(web: Web, path: str = "/d", checksum: str = "") -> DataVolumeImport:
+    return DataVolumeImport(http=HTTPSource(url=web.url + path, checksum=checksum))
+
+
+def left(claims: Claims) -> list[str]:
+    directory = claims.disk("default", "dv").parent
+    return sorted(os.listdir(directory)) if directory.exists() else []
+
+
+def test_size_of_either_target() -> None:
+    assert requested_size(spec(None, "1Gi")) == 1 << 30
+    pvc = PersistentVolumeClaimSpec(resources=VolumeResources(requests={"storage": "2Gi"}))
+    assert requested_size(DataVolumeSpec(pvc=pvc)) == 2 << 30
+    for wrong, field in ((DataVolumeSpec(), "spec"), (spec(None, "x"), "spec.storage.resources.requests.storage")):
+        with pytest.raises(Invalid) as caught:
+            requested_size(wrong)
+        assert caught.value.field == field
+
+
+async def test_blank(img: QemuImg, claims: Claims) -> None:
+    made = await Importer(claims).run("default", "dv", spec(DataVolumeImport(blank=BlankSource())))
+    assert claims.find("default", "dv") == made
+    assert made.size == 64 * MIB
+
+
+async def test_http_says_formats_and_grows_to_the_claim(img: QemuImg, claims: Claims, web: Web) -> None:
+    web.answers["/d"] = Answer(raw_disk(size=MIB))
+    seen: list[float | None] = []
+    made = await Importer(claims).run("default", "dv", spec(http(web)), seen.append)
+    assert [run[0] for run in img.runs] == ["convert", "resize"]
+    assert img.runs[0][2:6] == ["-f", "raw", "-O", "qcow2"]
+    assert img.runs[1][2:4] == ["-f", "qcow2"]
+    assert claims.find("default", "dv") == made
+    assert left(claims) == ["disk.qcow2"]
+    await asyncio.sleep(0)
+    shares = [share for share in seen if share is not None]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
+async def test_done_is_done(img: QemuImg, claims: Claims, web: Web) -> None:
+    web.answers["/d"] = Answer(qcow2())
+    first = await Importer(claims).run("default", "dv", spec(http(web)))
+    assert await Importer(claims).run("default", "dv", spec(http(web))) == first
+    assert web.asked == ["/d"]
+
+
+async def test_a_killed_import_starts_over(img: QemuImg, claims: Claims, web: Web) -> None:
+    web.answers["/d"] = Answer(qcow2())
+    directory = await claims.make_directory("default", "dv")
+    (directory / "download.partial").write_bytes(b"half")
+    (directory / "converted.partial").write_bytes(b"half")
+    await Importer(claims).run("default", "dv", spec(http(web)))
+    assert left(claims) == ["disk.qcow2"]
+
+
+async def test_larger_than_the_claim_is_cdis_message(img: QemuImg, claims: Claims, web: Web) -> None:
+    web.answers["/d"] = Answer(qcow2(size=128 * MIB))
+    with pytest.raises(HostError) as caught:
+        await Importer(claims).run("default", "dv", spec(http(web)))
+    assert caught.value.message == (
+        "virtual image size 134217728 is larger than the reported available storage 67108864. A larger PVC is required"
+    )
+    assert img.runs == []
+    assert left(claims) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (qcow2(backing=b"/etc/shadow"), "backing file"),
+        (qcow2(features=4), "external data file"),
+        (b"KDMV" + bytes(1000), "VMDK"),
+        (b"", "empty"),
+    ],
+)
+async def test_hostile_images_never_reach_qemu_img(
+    img: QemuImg, claims: Claims, web: Web, body: bytes, why: str
+) -> None:
+    web.answers["/d"] = Answer(body)
+    with pytest.raises(HostError, match=why):
+        await Importer(claims).run("default", "dv", spec(http(web)))
+    assert img.runs == []
+    assert left(claims) == []
+
+
+async def test_a_failed_conversion_leaves_nothing(img: QemuImg, claims: Claims, web: Web) -> None:
+    web.answers["/d"] = Answer(qcow2())
+    img.answer = Completed(1, b"", "qemu-img: No space left on device")
+    with pytest.raises(HostError) as caught:
+        await Importer(claims).run("default", "dv", spec(http(web)))
+    assert caught.value.reason == "StorageFull"
+    assert left(claims) == []
+
+
+async def test_cancelling_does_not_wait_for_a_silent_server(img: QemuImg, claims: Claims, web: Web) -> None:
+    silence = threading.Event()
+    web.answers["/d"] = Answer(b"x" * 512, length=1024, after=silence)
+    task = asyncio.create_task(Importer(claims).run("default", "dv", spec(http(web))))
+    try:
+        while not web.asked:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        started = time.monotonic()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert time.monotonic() - started < 5
+    finally:
+        silence.set()
+    assert left(claims) == []
+
+
+async def test_wrong_sources(img: QemuImg, claims: Claims) -> None:
+    for source, field in (
+        (None, "spec.source"),
+        (DataVolumeImport(), "spec.source"),
+        (DataVolumeImport(http=HTTPSource(url="file:///etc/passwd")), "spec.source.http.url"),
+        (DataVolumeImport(http=HTTPSource(url="http://a/", checksum="x")), "spec.source.http.checksum"),
+    ):
+        with pytest.raises(Invalid) as caught:
+            await Importer(claims).run("default", "dv", spec(source))
+        assert caught.value.field == field
