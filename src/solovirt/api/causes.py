@@ -14,6 +14,8 @@ FORBIDDEN = "FieldValueForbidden"
 
 KNOWN_UNSUPPORTED = "known to KubeVirt, not supported yet"
 _SHOWN = 120
+_MESSAGE_MAX = 1000
+_MAX_BITS = 4096
 
 
 class Causes:
@@ -24,7 +26,7 @@ class Causes:
 
     def add(self, reason: str, field: str, message: str) -> None:
         """A cause with a whole sentence of its own (KubeVirt's webhooks name the field inside it)."""
-        self.found.append(Cause(reason, message, field))
+        self.found.append(Cause(reason, _line(message, _MESSAGE_MAX), _line(field, _MESSAGE_MAX)))
 
     def invalid(self, field: str, value: object, problem: str) -> None:
         self.add(INVALID, field, f'{field}: Invalid value: "{shown(value)}": {problem}')
@@ -50,6 +52,11 @@ class Causes:
 
 def shown(value: object) -> str:
     """A value inside a message: one line, of bounded length."""
-    text = str(value)
-    text = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-    return text.encode("unicode_escape").decode() if not text.isprintable() else text
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        return "a number of very many digits"
+    return _line(str(value), _SHOWN)
+
+
+def _line(text: str, most: int) -> str:
+    text = text if len(text) <= most else text[:most] + "…"
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

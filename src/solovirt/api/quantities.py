@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
-from solovirt.api.causes import Causes
+from solovirt.api.causes import Causes, shown
 from solovirt.kit import quantity
 
 Quantity = str | int | float
@@ -60,4 +60,6 @@ def check_storage(
     size = check_positive(causes, requests.get(STORAGE), place)
     limit = check_positive(causes, limits.get(STORAGE), f"{field}.limits.{STORAGE}")
     if size is not None and limit is not None and size > limit:
-        causes.invalid(place, requests[STORAGE], f"must be less than or equal to {STORAGE} limit of {limits[STORAGE]}")
+        causes.invalid(
+            place, requests[STORAGE], f"must be less than or equal to {STORAGE} limit of {shown(limits[STORAGE])}"
+        )

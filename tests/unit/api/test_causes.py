@@ -27,3 +27,4 @@ def test_each_helper_has_its_reason_and_words() -> None:
 def test_values_in_messages_are_short_and_of_one_line() -> None:
     assert shown("a\nb\x1b[31m") == "a\\nb\\x1b[31m"
     assert len(shown("x" * 1000)) < 130
+    assert shown(10**5000) == "a number of very many digits"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from solovirt.api.causes import INVALID, NOT_SUPPORTED, REQUIRED, Causes
+from solovirt.api.causes import INVALID, NOT_SUPPORTED, REQUIRED, Causes, shown
 from solovirt.api.kubevirt.defaults import MAX_VCPUS
 from solovirt.api.kubevirt.spec.compute import CPU, Memory, Quantity, ResourceRequirements
 from solovirt.api.kubevirt.spec.instance import Domain
@@ -42,7 +42,8 @@ def _check_resources(causes: Causes, resources: ResourceRequirements, field: str
         limit = _amount(causes, resources.limits.get(key), f"{field}.limits.{key}")
         if request is not None and limit and request > limit:
             place = f"{field}.requests.{key}"
-            text = f"{place} '{resources.requests[key]}' is greater than {field}.limits.{key} '{resources.limits[key]}'"
+            asked, most = shown(resources.requests[key]), shown(resources.limits[key])
+            text = f"{place} '{asked}' is greater than {field}.limits.{key} '{most}'"
             causes.add(INVALID, place, text)
         if key == "cpu" and max(request or 0, limit or 0) > MAX_VCPUS:
             causes.add(INVALID, f"{field}.requests.cpu", f"{field}: more than {MAX_VCPUS} CPUs")
@@ -53,14 +54,14 @@ def _check_resources(causes: Causes, resources: ResourceRequirements, field: str
 def _amount(causes: Causes, value: Quantity | None, field: str) -> Fraction | None:
     number = checked(causes, value, field)
     if number is not None and number < 0:
-        causes.add(INVALID, field, f"{field} '{value}': must be greater than or equal to 0.")
+        causes.add(INVALID, field, f"{field} '{shown(value)}': must be greater than or equal to 0.")
         return None
     return number
 
 
 def check_least(causes: Causes, number: Fraction, value: Quantity, field: str) -> None:
     if number < SMALLEST_MEMORY:
-        causes.add(INVALID, field, f"{field} '{value}': must be greater than or equal to 1M.")
+        causes.add(INVALID, field, f"{field} '{shown(value)}': must be greater than or equal to 1M.")
 
 
 def _check_memory(causes: Causes, domain: Domain, field: str) -> None:
@@ -115,7 +116,7 @@ def _check_topology(causes: Causes, cpu: CPU, field: str) -> None:
         text = "Number of sockets in CPU topology is greater than the maximum sockets allowed"
         causes.add(INVALID, f"{field}.sockets", f"{field}.sockets: {text}")
     if sockets * per_socket > MAX_VCPUS:
-        text = f"{field}: sockets x cores x threads is {sockets * per_socket}, more than {MAX_VCPUS}"
+        text = f"{field}: sockets x cores x threads is {shown(sockets * per_socket)}, more than {MAX_VCPUS}"
         causes.add(INVALID, field, text)
     elif cpu.max_sockets is not None and cpu.max_sockets * per_socket > MAX_VCPUS:
         place = f"{field}.maxSockets"

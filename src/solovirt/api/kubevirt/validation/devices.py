@@ -11,6 +11,7 @@ from solovirt.api.kubevirt.validation.text import check_expression, check_serial
 from solovirt.kit.names import label_problem
 
 MAX_DISKS = 256
+MAX_BOOT_ORDER = 2**31 - 1
 BUSES = ("virtio", "scsi", "sata", "usb")
 CACHES = ("", "none", "writethrough", "writeback")
 IO_MODES = ("", "native", "threads")
@@ -51,8 +52,7 @@ def _check_disk(causes: Causes, disk: Disk, field: str) -> None:
         causes.invalid(f"{field}.name", disk.name, problem)
     if disk.disk is not None and disk.cdrom is not None:
         causes.add(INVALID, field, f"{field} can only have a single target type defined")
-    if disk.boot_order is not None and disk.boot_order < 1:
-        causes.add(INVALID, f"{field}.bootOrder", f"{field} must have a boot order > 0, if supplied")
+    check_boot_order_value(causes, disk.boot_order, field)
     check_serial(causes, disk.serial, f"{field}.serial")
     if disk.cache not in CACHES:
         causes.add(INVALID, f"{field}.cache", f"{field}.cache has invalid value {disk.cache!r}")
@@ -60,6 +60,14 @@ def _check_disk(causes: Causes, disk: Disk, field: str) -> None:
         text = f"Disk IO mode for {field} is not supported. Supported modes are: native, threads."
         causes.add(NOT_SUPPORTED, f"{field}.io", text)
     _check_target(causes, disk, field)
+
+
+def check_boot_order_value(causes: Causes, order: int | None, field: str) -> None:
+    """Of a disk and of an interface; QEMU's bootindex has 32 bits."""
+    if order is not None and order < 1:
+        causes.add(INVALID, f"{field}.bootOrder", f"{field} must have a boot order > 0, if supplied")
+    elif order is not None and order > MAX_BOOT_ORDER:
+        causes.invalid(f"{field}.bootOrder", order, f"must be less than or equal to {MAX_BOOT_ORDER}")
 
 
 def _check_target(causes: Causes, disk: Disk, field: str) -> None:

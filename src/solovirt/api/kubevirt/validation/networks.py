@@ -9,7 +9,7 @@ from solovirt.api.causes import DUPLICATE, INVALID, NOT_SUPPORTED, REQUIRED, Cau
 from solovirt.api.kubevirt.spec.devices import Interface, Port
 from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.spec.sources import Network
-from solovirt.api.kubevirt.validation.devices import check_count
+from solovirt.api.kubevirt.validation.devices import check_boot_order_value, check_count
 from solovirt.api.kubevirt.validation.text import is_pci_address
 
 MAX_NETWORKS = 256
@@ -88,8 +88,7 @@ def _check_interface(causes: Causes, nic: Interface, field: str) -> None:
     if nic.model and nic.model not in MODELS:
         text = f"interface {field}.name uses model {nic.model!r} that is not supported."
         causes.add(NOT_SUPPORTED, f"{field}.model", text)
-    if nic.boot_order is not None and nic.boot_order < 1:
-        causes.add(INVALID, f"{field}.bootOrder", f"{field} must have a boot order > 0, if supplied")
+    check_boot_order_value(causes, nic.boot_order, field)
     if nic.pci_address and not is_pci_address(nic.pci_address):
         text = f"interface {field}.name has malformed PCI address ({nic.pci_address!r})."
         causes.add(INVALID, f"{field}.pciAddress", text)

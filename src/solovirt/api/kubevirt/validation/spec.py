@@ -13,6 +13,7 @@ from solovirt.api.kubevirt.validation.volumes import check_volumes
 from solovirt.api.meta import ObjectMeta
 from solovirt.kit.names import label_problem
 
+MAX_GRACE_PERIOD = 2**31 - 1
 KNOWN_ARCHITECTURES = ("arm64", "s390x")
 RESERVED_LABELS = frozenset(
     f"kubevirt.io/{name}"
@@ -57,8 +58,8 @@ def _check_platform(causes: Causes, spec: VirtualMachineInstanceSpec, field: str
         place = f"{field}.architecture"
         causes.add(INVALID, place, f"{place}: unsupported architecture: {spec.architecture!r}")
     grace = spec.termination_grace_period_seconds
-    if grace is not None and grace < 0:
-        causes.invalid(f"{field}.terminationGracePeriodSeconds", grace, "must be greater than or equal to 0")
+    if grace is not None and not 0 <= grace <= MAX_GRACE_PERIOD:
+        causes.invalid(f"{field}.terminationGracePeriodSeconds", grace, f"must be between 0 and {MAX_GRACE_PERIOD}")
     if spec.start_strategy not in ("", "Paused"):
         place = f"{field}.startStrategy"
         text = f"{place} is set with an unrecognized option: {spec.start_strategy}"

@@ -23,7 +23,11 @@ def test_the_sample_is_good() -> None:
         ({"architecture": "arm64"}, "spec.architecture", '"arm64": known to KubeVirt, not supported yet'),
         ({"architecture": "s390x"}, "spec.architecture", "known to KubeVirt, not supported yet"),
         ({"architecture": "m68k"}, "spec.architecture", "unsupported architecture: 'm68k'"),
-        ({"terminationGracePeriodSeconds": -1}, "spec.terminationGracePeriodSeconds", "greater than or equal to 0"),
+        (
+            {"terminationGracePeriodSeconds": -1},
+            "spec.terminationGracePeriodSeconds",
+            "must be between 0 and",
+        ),
     ],
 )
 def test_each_problem_is_named(changes: dict[str, object], field: str, message: str) -> None:
