@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from solovirt.api import patch, status
+from solovirt.api import patch
 from solovirt.api.decode import Decoded, decode
 from solovirt.api.meta import KubeObject
 from solovirt.kit.errors import Conflict, SolovirtError
-from solovirt.kit.json import JsonObject, get_object, get_str, to_object
+from solovirt.kit.json import JsonObject, get_object, to_object
 from solovirt.server import bodies, listing, negotiation, parameters, representation
 from solovirt.server.call import Call
 from solovirt.server.errors import method_not_allowed
@@ -90,6 +90,8 @@ async def apply_patch(call: Call, *, of_status: bool = False) -> Response:
 def _decode(call: Call, body: JsonObject, mode: FieldValidation, *, keep_status: bool) -> Decoded[KubeObject]:
     """A client's status counts on ``/status`` only: elsewhere it is dropped before anybody looks at it."""
     bodies.check_type(call.resource, body)
+    # Nobody tracks field managers here; a copy from another server would be taken for the truth.
+    get_object(body, "metadata").pop("managedFields", None)
     if call.resource.has_status and not keep_status:
         body.pop("status", None)
     return decode(call.resource, body, mode=mode)
@@ -99,12 +101,3 @@ async def _write(call: Call, obj: KubeObject, *, of_status: bool, dry_run: bool)
     if of_status:
         return await call.objects.update_status(call.resource, obj, dry_run=dry_run)
     return await call.objects.update(call.resource, obj, dry_run=dry_run)
-
-
-def deleted_status(call: Call, uid: str) -> JsonObject:
-    """What a client gets for an object that is gone."""
-    return status.success(resource=call.resource, name=call.name, uid=uid)
-
-
-def name_of(body: JsonObject) -> str:
-    return get_str(get_object(body, "metadata"), "name")

@@ -30,13 +30,15 @@ from solovirt.store.objects import Objects
 
 log = logging.getLogger(__name__)
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 
 def run(paths: Paths) -> int:
-    """Serve until SIGTERM or SIGINT. 0 after an orderly end, 1 after one clear message on stderr."""
+    """Serve until SIGTERM, SIGINT or SIGHUP. 0 after an orderly end, 1 after one clear message on stderr."""
     os.umask(0o077)
     try:
         directories.prepare(paths, os.geteuid())
-        lock = DaemonLock.acquire(paths.lock)
+        lock = DaemonLock.acquire(paths.lock, served=paths.socket.exists)
     except SolovirtError as error:
         print(f"solovirt daemon: {error}", file=sys.stderr)
         return 1
@@ -47,6 +49,9 @@ def run(paths: Paths) -> int:
         log.debug("the daemon failed", exc_info=error)
         print(f"solovirt daemon: {error}", file=sys.stderr)
         return 1
+    except Exception:
+        log.exception("the daemon ends on a defect; running VMs go on")
+        return 1
     finally:
         logging_setup.tear_down()
         lock.release()
@@ -56,14 +61,14 @@ def run(paths: Paths) -> int:
 async def _life(paths: Paths) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _SIGNALS:
         loop.add_signal_handler(number, stopping.set)
     try:
         async with _opened(paths) as objects, _managed(paths, objects) as manager:
             if not stopping.is_set():
                 await _serve(paths, objects, manager, stopping)
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _SIGNALS:
             loop.remove_signal_handler(number)
 
 

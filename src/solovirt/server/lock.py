@@ -5,12 +5,16 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from solovirt.kit.errors import HostError
 
 PATIENCE = 0.5
-"""Seconds to try: `solovirt daemon status` holds a shared lock for an instant when it looks."""
+"""Seconds to try while another daemon serves: `solovirt daemon status` holds a shared lock for an instant."""
+
+STOPPING_PATIENCE = 10.0
+"""Seconds to try while the holder does not serve: it is stopping, and we take over; or it is starting, like us."""
 
 
 class DaemonLock:
@@ -20,31 +24,40 @@ class DaemonLock:
         self._descriptor = descriptor
 
     @classmethod
-    def acquire(cls, path: Path) -> DaemonLock:
-        """Blocks for at most PATIENCE. Raises HostError "DaemonRunning" naming the holder, or "LockUnusable"."""
+    def acquire(cls, path: Path, *, served: Callable[[], bool]) -> DaemonLock:
+        """Blocks for at most STOPPING_PATIENCE. ``served`` says whether somebody's API socket is there.
+
+        Raises HostError "DaemonRunning" naming the holder, or "LockUnusable".
+        """
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise HostError(f"{path}: {error.strerror}", reason="LockUnusable") from error
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() < deadline:
-                    time.sleep(0.02)
-                    continue
+        began = served_since = time.monotonic()
+        while not _try_lock(descriptor):
+            now = time.monotonic()
+            if not served():
+                served_since = now
+            if now - served_since > PATIENCE or now - began > STOPPING_PATIENCE:
                 holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
                 os.close(descriptor)
                 raise HostError(
                     f"another solovirt daemon (pid {holder or 'unknown'}) already serves {path.parent}",
                     reason="DaemonRunning",
                     hint="`solovirt daemon stop` stops it; VMs go on running",
-                ) from None
+                )
+            time.sleep(0.02)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         return cls(descriptor)
 
     def release(self) -> None:
         os.close(self._descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -245,3 +245,9 @@ async def test_secret_text_is_never_given_back(client: Client) -> None:
     made = await created(client, "/api/v1/namespaces/default/secrets", body)
     assert made["data"] == {"k": "dg=="} and "stringData" not in made
     assert json.dumps(made).count("dg==") == 1
+
+
+async def test_field_managers_of_another_server_are_dropped(client: Client) -> None:
+    body = config_map("a")
+    body["metadata"]["managedFields"] = [{"manager": "kubectl", "operation": "Update"}]
+    assert "managedFields" not in (await created(client, MAPS, body))["metadata"]
