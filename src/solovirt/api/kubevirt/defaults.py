@@ -1,6 +1,6 @@
 """What KubeVirt fills in. Source: kubevirt pkg/defaults, pkg/{network,storage}/vmispec, api/core/v1/defaults.go.
 
-Random identities (uuid, serial) are made here, at the API, so that everything below is deterministic.
+Identities (firmware uuid and serial) are made here, at the API, so that everything below is deterministic.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def default_vm(vm: VirtualMachine) -> None:
     template = vm.spec.template
     _default_platform(template.spec)
     firmware = template.spec.domain.firmware = template.spec.domain.firmware or Firmware()
-    firmware.uuid = firmware.uuid or str(uuid.uuid4())
-    firmware.serial = firmware.serial or str(uuid.uuid4())
+    firmware.uuid = firmware.uuid or identity(vm.metadata.uid, "uuid")
+    firmware.serial = firmware.serial or identity(vm.metadata.uid, "serial")
     template.metadata.annotations.setdefault(PCI_TOPOLOGY, PCI_TOPOLOGY_VERSION)
 
 
@@ -48,7 +48,18 @@ def default_vmi(vmi: VirtualMachineInstance) -> None:
     _default_pull_policies(spec)
     _default_network(spec)
     _default_disks(spec)
-    _default_firmware(spec.domain)
+    _default_firmware(spec.domain, vmi.metadata.uid)
+
+
+def identity(uid: str, purpose: str) -> str:
+    """A random UUID that stays the same for one object: whoever replaces a VM without naming its uuid keeps it.
+
+    ``uid`` is the object's own, random itself; without one (nothing is stored yet) every call gives another.
+    """
+    try:
+        return str(uuid.uuid5(uuid.UUID(uid), purpose))
+    except ValueError:
+        return str(uuid.uuid4())
 
 
 def pull_policy(image: str) -> str:
@@ -131,9 +142,9 @@ def _default_disks(spec: VirtualMachineInstanceSpec) -> None:
             disk.cdrom.readonly = True if disk.cdrom.readonly is None else disk.cdrom.readonly
 
 
-def _default_firmware(domain: Domain) -> None:
+def _default_firmware(domain: Domain, uid: str) -> None:
     firmware = domain.firmware = domain.firmware or Firmware()
-    firmware.uuid = firmware.uuid or str(uuid.uuid4())
+    firmware.uuid = firmware.uuid or identity(uid, "uuid")
     features = domain.features = domain.features or Features()
     acpi = features.acpi = features.acpi or FeatureState()
     acpi.enabled = True if acpi.enabled is None else acpi.enabled

@@ -4,7 +4,7 @@ import uuid
 import pytest
 
 from solovirt.api.decode import decode
-from solovirt.api.kubevirt.defaults import default_vm, default_vmi, pull_policy
+from solovirt.api.kubevirt.defaults import default_vm, default_vmi, identity, pull_policy
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.api.registry import VIRTUAL_MACHINE_INSTANCES
 from solovirt.kit.json import JsonObject
@@ -44,6 +44,17 @@ def test_defaults_keep_what_is_there_and_settle() -> None:
     once = copy.deepcopy(instance)
     default_vmi(instance)
     assert instance == once
+
+
+def test_an_object_keeps_its_identity_when_it_is_replaced() -> None:
+    uid = "5d307ca9-b3ef-428c-8861-06e72d69f223"
+    one, two = vm({"metadata.uid": uid}), vm({"metadata.uid": uid})
+    default_vm(one)
+    default_vm(two)
+    assert one == two
+    firmware = one.spec.template.spec.domain.firmware
+    assert firmware is not None and uuid.UUID(firmware.uuid) and firmware.uuid not in (uid, firmware.serial)
+    assert identity("", "uuid") != identity("", "uuid")
 
 
 def test_two_vms_differ() -> None:
