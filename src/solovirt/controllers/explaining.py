@@ -1,0 +1,41 @@
+"""The command line that a VM would get now, without starting anything: for ``explain`` of a stopped VM."""
+
+from __future__ import annotations
+
+from solovirt.api.kubevirt.defaults import default_vmi
+from solovirt.api.kubevirt.virtualmachine import VirtualMachine
+from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
+from solovirt.compile import explain, plan
+from solovirt.controllers.site import Site
+from solovirt.controllers.vm import factory
+from solovirt.controllers.vmi import pins
+from solovirt.controllers.vmi.launcher import VM_PREFIX, VMI_PREFIX
+from solovirt.controllers.vmi.machines import sockets_of
+from solovirt.controllers.vmi.records import MachineRecords
+from solovirt.host import network
+from solovirt.host.model.bindings import Bindings
+from solovirt.host.volumes import plan as volume_plan
+from solovirt.kit.json import JsonObject, to_json, to_object
+
+
+def planned(
+    site: Site, records: MachineRecords, vm: VirtualMachine | None, vmi: VirtualMachineInstance | None
+) -> JsonObject:
+    """``compile.explain.Explanation`` as JSON. Raises ``Invalid`` or ``HostError`` where no machine can be made."""
+    if vmi is None:
+        assert vm is not None
+        vmi = factory.make_vmi(vm)
+        default_vmi(vmi)
+    prefix = VM_PREFIX if vm is not None else VMI_PREFIX
+    bindings = Bindings(
+        namespace=vmi.metadata.namespace,
+        name=vmi.metadata.name,
+        sockets=sockets_of(site.paths, vmi.metadata.uid or vmi.metadata.name),
+        pins=pins.complete(vmi, records.pins(pins.key(vmi))),
+        volumes=volume_plan.plan(vmi, site.paths),
+        networks=network.bind(vmi),
+        kernel=volume_plan.plan_kernel(vmi, site.paths),
+    )
+    machine = plan.compile_machine(vmi.spec, site.facts, bindings, prefix=prefix)
+    written = explain.Written(to_json(vm if vm is not None else vmi))
+    return to_object(explain.explain(machine, prefix=prefix, lines=written))

@@ -1,0 +1,40 @@
+"""KubeVirt's ways of saying no, word for word: clients match on them.
+
+Source: kubevirt pkg/virt-api/rest/{subresource,lifecycle}.go; the texts as a real virt-api sends them.
+"""
+
+from __future__ import annotations
+
+from solovirt.kit.errors import BadRequest, Conflict, NotFound
+
+VM, VMI = "virtualmachine.kubevirt.io", "virtualmachineinstance.kubevirt.io"
+
+VM_RUNNING = "VM is already running"
+VM_NOT_RUNNING = "VM is not running"
+VMI_NOT_PAUSED = "VMI is not paused"
+VMI_PAUSED = "VMI is already paused"
+UNDERWAY = "unable to complete request: stop/start already underway"
+RERUN_FAILED = "RerunOnFailure does not support starting VM from failed state"
+SHORTER_GRACE = "Halted only supports manual stop requests with a shorter graceperiod"
+NO_AGENT = "VMI does not have guest agent connected"
+
+
+def conflict(name: str, text: str, kind: str = VM) -> Conflict:
+    return Conflict(f'Operation cannot be fulfilled on {kind} "{name}": {text}')
+
+
+def not_found(name: str, kind: str) -> NotFound:
+    return NotFound(f'{kind} "{name}" not found')
+
+
+def no_manual_start(strategy: str) -> str:
+    return f"{strategy} does not support manual start requests"
+
+
+def no_manual_restart(strategy: str) -> str:
+    return f"RunStategy {strategy} does not support manual restart requests"
+
+
+def not_running() -> BadRequest:
+    """Before a console is opened; virtctl tries again for some minutes."""
+    return BadRequest("VMI is not running")

@@ -1,0 +1,80 @@
+"""The objects that a VirtualMachine makes: its VMI, its DataVolumes. Pure.
+
+Source: kubevirt pkg/virt-controller/watch/vm/vm.go, ``setupVMIFromVM`` and ``createDataVolumeManifest``.
+"""
+
+from __future__ import annotations
+
+from solovirt.api import registry
+from solovirt.api.cdi.datavolume import DataVolume
+from solovirt.api.kubevirt.defaults import default_vmi
+from solovirt.api.kubevirt.virtualmachine import DataVolumeTemplate, VirtualMachine
+from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
+from solovirt.api.meta import KubeObject, ObjectMeta, OwnerReference
+from solovirt.kit.json import clone
+
+VMI_FINALIZER = "kubevirt.io/foregroundDeleteVirtualMachine"
+VM_FINALIZER = "kubevirt.io/virtualMachineControllerFinalize"
+NAME_LABEL = "vm.kubevirt.io/name"
+CREATED_BY = "kubevirt.io/created-by"
+NODE_NAME = "kubevirt.io/nodeName"
+
+
+def make_vmi(vm: VirtualMachine, *, paused: bool = False) -> VirtualMachineInstance:
+    """The VMI of this VM, as it is to be created; ``paused``: it waits before its first instruction."""
+    template = clone(vm.spec.template)
+    meta = template.metadata
+    spec = template.spec
+    if paused:
+        spec.start_strategy = "Paused"
+    return VirtualMachineInstance(
+        metadata=ObjectMeta(
+            name=vm.metadata.name,
+            namespace=vm.metadata.namespace,
+            labels={**meta.labels, NAME_LABEL: vm.metadata.name},
+            annotations=dict(meta.annotations),
+            owner_references=[owner(vm, registry.VIRTUAL_MACHINES.api_version, registry.VIRTUAL_MACHINES.kind)],
+            finalizers=[VMI_FINALIZER],
+        ),
+        spec=spec,
+    )
+
+
+def make_data_volume(vm: VirtualMachine, template: DataVolumeTemplate) -> DataVolume:
+    """A DataVolume that goes with the VM."""
+    meta = template.metadata
+    return DataVolume(
+        metadata=ObjectMeta(
+            name=meta.name,
+            namespace=vm.metadata.namespace,
+            labels={**meta.labels, CREATED_BY: vm.metadata.uid},
+            annotations=dict(meta.annotations),
+            owner_references=[owner(vm, registry.VIRTUAL_MACHINES.api_version, registry.VIRTUAL_MACHINES.kind)],
+        ),
+        spec=clone(template.spec),
+    )
+
+
+def owner(obj: KubeObject, api_version: str, kind: str) -> OwnerReference:
+    """``obj`` as the controlling owner of something."""
+    return OwnerReference(
+        api_version=api_version,
+        kind=kind,
+        name=obj.metadata.name,
+        uid=obj.metadata.uid,
+        controller=True,
+        block_owner_deletion=True,
+    )
+
+
+def controls(owner_uid: str, obj: KubeObject) -> bool:
+    """Whether ``owner_uid`` is the controlling owner of ``obj``."""
+    return any(ref.uid == owner_uid and ref.controller for ref in obj.metadata.owner_references)
+
+
+def restart_required(vm: VirtualMachine, vmi: VirtualMachineInstance) -> bool:
+    """Whether a VMI made now would differ from the one that runs. Nothing of a spec is updated live yet."""
+    fresh = make_vmi(vm)
+    default_vmi(fresh)
+    fresh.spec.start_strategy = vmi.spec.start_strategy
+    return fresh.spec != vmi.spec

@@ -1,0 +1,229 @@
+"""The VirtualMachine controller: makes a VM's DataVolumes and its VMI, ends the VMI, and says how the VM is.
+
+Level-triggered: every call looks at what is there and does the next step; nothing is remembered between calls. Must not
+know how a machine runs.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from solovirt.api import registry
+from solovirt.api.cdi.datavolume import DataVolume
+from solovirt.api.kubevirt.virtualmachine import StateChangeRequest, VirtualMachine, VirtualMachineStatus
+from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
+from solovirt.controllers.site import Key, Site
+from solovirt.controllers.vm import backoff, factory, run_strategy, status
+from solovirt.controllers.vm.run_strategy import Action, Decision, Life
+from solovirt.controllers.vm.status import Failure, World
+from solovirt.kit.aio import SerialQueues
+from solovirt.kit.errors import AlreadyExists, NotFound, SolovirtError
+
+log = logging.getLogger(__name__)
+
+VMS, VMIS = registry.VIRTUAL_MACHINES, registry.VIRTUAL_MACHINE_INSTANCES
+PINS = "pins"
+
+
+class VirtualMachines:
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._objects = site.objects
+        self.queue: SerialQueues[Key] = SerialQueues(self.reconcile, name="vm")
+
+    async def reconcile(self, key: Key) -> None:
+        """The next step of one VM. What cannot be done is told in the status and tried again."""
+        vm = self._objects.find(VMS, *key)
+        if vm is None:
+            return
+        if vm.metadata.deletion_timestamp is not None:
+            await self._end(vm)
+            return
+        if factory.VM_FINALIZER not in vm.metadata.finalizers:
+            vm = await self._objects.modify(VMS, *key, lambda found: _add(found, factory.VM_FINALIZER))
+        failure: Failure | None = None
+        try:
+            await self._step(vm)
+        except SolovirtError as error:
+            failure = Failure(error.reason if error.reason.startswith("Failed") else "FailedReconcile", str(error))
+            self.queue.retry(key)
+        await self._write_status(key, failure)
+
+    async def _step(self, vm: VirtualMachine) -> None:
+        key = _key(vm)
+        vmi = self._vmi(vm)
+        now = self._site.clock()
+        strategy = run_strategy.strategy_of(vm.spec)
+        failure = backoff.account(vm.status.start_failure, strategy, vmi, now)
+        left = backoff.seconds_left(failure, now)
+        ready = await self._provision(vm)
+        decision = run_strategy.decide(vm.spec, Life.of(vmi), vm.status, backing_off=left > 0)
+
+        def remember(found: VirtualMachine) -> bool:
+            found.status.start_failure = failure
+            found.status.run_strategy = decision.observed
+            found.status.state_change_requests = _merged(found.status, vm.status, decision)
+            return True
+
+        vm = await self._objects.modify(VMS, *key, remember, status=True)
+        if decision.postponed:
+            self.queue.add_after(key, left)
+        if (seconds := backoff.forgiven_in(failure, vmi, now)) is not None:
+            self.queue.add_after(key, seconds)
+        await self._act(vm, vmi, decision, ready)
+
+    async def _act(
+        self, vm: VirtualMachine, vmi: VirtualMachineInstance | None, decision: Decision, ready: bool
+    ) -> None:
+        match decision.action:
+            case Action.CREATE if ready:
+                await self._create(vm, paused=decision.paused)
+            case Action.DELETE if vmi is not None:
+                await self._delete(vm, vmi)
+            case Action.SET_ALWAYS:
+                await self._objects.modify(VMS, *_key(vm), _set_always)
+            case _:
+                pass
+
+    async def _create(self, vm: VirtualMachine, *, paused: bool) -> None:
+        vmi = factory.make_vmi(vm, paused=paused)
+        try:
+            await self._objects.create(VMIS, vmi)
+        except AlreadyExists as error:
+            text = f"{vm.metadata.name}: a VMI of this name exists that does not belong to the VM"
+            self._site.events.warning(vm, "FailedCreate", text)
+            raise SolovirtError(text, reason="FailedCreate") from error
+        except SolovirtError as error:
+            self._site.events.warning(vm, "FailedCreate", f"Error creating virtual machine instance: {error}")
+            raise SolovirtError(str(error), reason="FailedCreate") from error
+        name = vm.metadata.name
+        text = f"Started the virtual machine by creating the new virtual machine instance {name}"
+        self._site.events.normal(vm, "SuccessfulCreate", text)
+
+    async def _delete(self, vm: VirtualMachine, vmi: VirtualMachineInstance, grace: int | None = None) -> None:
+        uid = vmi.metadata.uid
+        try:
+            await self._objects.delete(VMIS, *_key(vmi), uid=uid, grace_period=grace)
+        except NotFound:
+            return
+        text = f"Stopped the virtual machine by deleting the virtual machine instance {uid}"
+        self._site.events.normal(vm, "SuccessfulDelete", text)
+
+    async def _provision(self, vm: VirtualMachine) -> bool:
+        """Makes the DataVolumes of the templates. True once all of them are filled."""
+        ready = True
+        for template in vm.spec.data_volume_templates:
+            namespace, name = vm.metadata.namespace, template.metadata.name
+            found = self._objects.find(registry.DATA_VOLUMES, namespace, name)
+            if found is None:
+                volume = factory.make_data_volume(vm, template)
+                try:
+                    found = await self._objects.create(registry.DATA_VOLUMES, volume)
+                except AlreadyExists:
+                    found = self._objects.get(registry.DATA_VOLUMES, namespace, name)
+                else:
+                    self._site.events.normal(vm, "SuccessfulDataVolumeCreate", f"Created DataVolume {name}")
+            ready = ready and found.status.phase == "Succeeded"
+        return ready
+
+    async def _end(self, vm: VirtualMachine) -> None:
+        """The VM is being deleted: first its VMI goes, then what is kept for it, then the VM."""
+        key = _key(vm)
+        vmi = self._vmi(vm)
+        if vmi is not None:
+            if vmi.metadata.deletion_timestamp is None:
+                await self._delete(vm, vmi, vm.metadata.deletion_grace_period_seconds)
+            await self._write_status(key, None)
+            return
+        await self._objects.records.delete(PINS, vm.metadata.uid)
+        try:
+            await self._objects.modify(VMS, *key, lambda found: _remove(found, factory.VM_FINALIZER))
+        except NotFound:
+            pass
+
+    async def _write_status(self, key: Key, failure: Failure | None) -> None:
+        vm = self._objects.find(VMS, *key)
+        if vm is None:
+            return
+        vmi = self._vmi(vm)
+        now = self._site.clock()
+        world = World(
+            vm=vm,
+            vmi=vmi,
+            data_volumes=self._data_volumes(vm),
+            unbound_claim=self._has_unbound_claim(vm),
+            failure=failure,
+            restart_required=vmi is not None and Life.of(vmi) is not None and _outdated(vm, vmi),
+            backing_off=backoff.seconds_left(vm.status.start_failure, now) > 0,
+        )
+        new = status.compute(world, self._site.now())
+
+        def change(found: VirtualMachine) -> bool:
+            # What was asked for meanwhile is not this call's to judge.
+            new.state_change_requests = found.status.state_change_requests
+            new.desired_generation = found.metadata.generation
+            found.status = new
+            return True
+
+        try:
+            await self._objects.modify(VMS, *key, change, status=True)
+        except NotFound:
+            pass
+
+    def _vmi(self, vm: VirtualMachine) -> VirtualMachineInstance | None:
+        vmi = self._objects.find(VMIS, *_key(vm))
+        return vmi if vmi is not None and factory.controls(vm.metadata.uid, vmi) else None
+
+    def _data_volumes(self, vm: VirtualMachine) -> list[DataVolume | None]:
+        names = [template.metadata.name for template in vm.spec.data_volume_templates]
+        return [self._objects.find(registry.DATA_VOLUMES, vm.metadata.namespace, name) for name in names]
+
+    def _has_unbound_claim(self, vm: VirtualMachine) -> bool:
+        for volume in vm.spec.template.spec.volumes:
+            if volume.persistent_volume_claim is None:
+                continue
+            name = volume.persistent_volume_claim.claim_name
+            claim = self._objects.find(registry.PERSISTENT_VOLUME_CLAIMS, vm.metadata.namespace, name)
+            if claim is not None and claim.status.phase != "Bound":
+                return True
+        return False
+
+
+def _key(obj: VirtualMachine | VirtualMachineInstance) -> Key:
+    return (obj.metadata.namespace, obj.metadata.name)
+
+
+def _merged(present: VirtualMachineStatus, seen: VirtualMachineStatus, decision: Decision) -> list[StateChangeRequest]:
+    """The decision's requests, and those that were added after it was made."""
+    known = len(seen.state_change_requests)
+    if present.state_change_requests[:known] != seen.state_change_requests:
+        return present.state_change_requests
+    return [*decision.requests, *present.state_change_requests[known:]]
+
+
+def _outdated(vm: VirtualMachine, vmi: VirtualMachineInstance) -> bool:
+    return Life(vmi.metadata.uid, vmi.status.phase).going and factory.restart_required(vm, vmi)
+
+
+def _set_always(vm: VirtualMachine) -> bool:
+    if run_strategy.strategy_of(vm.spec) != run_strategy.HALTED:
+        return False
+    if vm.spec.run_strategy:
+        vm.spec.run_strategy = run_strategy.ALWAYS
+    else:
+        vm.spec.running = True
+    return True
+
+
+def _add(vm: VirtualMachine, finalizer: str) -> bool:
+    if finalizer in vm.metadata.finalizers or vm.metadata.deletion_timestamp is not None:
+        return False
+    vm.metadata.finalizers.append(finalizer)
+    return True
+
+
+def _remove(vm: VirtualMachine, finalizer: str) -> bool:
+    if finalizer not in vm.metadata.finalizers:
+        return False
+    vm.metadata.finalizers.remove(finalizer)
+    return True

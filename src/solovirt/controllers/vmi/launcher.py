@@ -1,0 +1,156 @@
+"""From a VMI to a running QEMU: prepare what it needs, compile, remember, start.
+
+Two halves: ``prepare`` may take minutes (images) and runs as a job; ``launch`` takes a moment. Both may be begun again
+after a crash at any point. Must not write the VMI object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from solovirt.api import registry
+from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
+from solovirt.compile import explain, plan, render
+from solovirt.compile.options import Machine
+from solovirt.controllers.site import Site
+from solovirt.controllers.vmi import pins
+from solovirt.controllers.vmi.lookup import StoreLookup
+from solovirt.controllers.vmi.machines import Machines, sockets_of
+from solovirt.controllers.vmi.records import LaunchRecord, MachineRecords
+from solovirt.controllers.vmi.users import Users
+from solovirt.host import network
+from solovirt.host.images.pull import Progress
+from solovirt.host.model.bindings import Bindings, KernelBinding, Pins, VolumeBinding
+from solovirt.host.volumes.prepare import Context
+from solovirt.hypervisor.instance import Instance
+from solovirt.hypervisor.model import Launch
+from solovirt.kit.json import to_json
+
+VM_PREFIX, VMI_PREFIX = "spec.template.spec", "spec"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    pins: Pins
+    run_as: tuple[int, int] | None
+    volumes: dict[str, VolumeBinding]
+    kernel: KernelBinding | None
+
+
+class Launcher:
+    def __init__(self, site: Site, records: MachineRecords, machines: Machines, users: Users) -> None:
+        self._site = site
+        self._records = records
+        self._machines = machines
+        self._users = users
+        self._lookup = StoreLookup(site.objects)
+
+    async def prepare(self, vmi: VirtualMachineInstance) -> Prepared:
+        """Everything that QEMU will open. Raises what ``Volumes.prepare`` raises."""
+        made = pins.complete(vmi, self._records.pins(pins.key(vmi)))
+        run_as = await self._users.take(vmi)
+        told = _Pulls(self._site, vmi, asyncio.get_running_loop())
+        context = Context(
+            lookup=self._lookup,
+            uuid=made.uuid,
+            run_as=run_as,
+            progress=told.report,
+            prefix=VMI_PREFIX,
+        )
+        volumes = await self._site.volumes.prepare(vmi, context)
+        kernel = await self._site.volumes.prepare_kernel(vmi, context)
+        told.done()
+        return Prepared(made, run_as, volumes, kernel)
+
+    def compile(self, vmi: VirtualMachineInstance, prepared: Prepared) -> Machine:
+        """Raises ``Invalid`` or ``HostError``."""
+        bindings = Bindings(
+            namespace=vmi.metadata.namespace,
+            name=vmi.metadata.name,
+            sockets=sockets_of(self._site.paths, vmi.metadata.uid),
+            pins=prepared.pins,
+            volumes=prepared.volumes,
+            networks=network.bind(vmi),
+            kernel=prepared.kernel,
+        )
+        return plan.compile_machine(vmi.spec, self._site.facts, bindings)
+
+    async def launch(
+        self,
+        vmi: VirtualMachineInstance,
+        prepared: Prepared,
+        machine: Machine,
+        announce: Callable[[], Awaitable[None]],
+    ) -> Instance:
+        """Start the machine. ``announce`` writes the VMI's phase, together with what is remembered of the launch.
+
+        Raises what ``Hypervisor.launch`` raises; nothing runs then.
+        """
+        uid = vmi.metadata.uid
+        argv = tuple(render.argv(machine))
+        kernel = prepared.kernel
+        record = LaunchRecord(
+            namespace=vmi.metadata.namespace,
+            name=vmi.metadata.name,
+            uuid=machine.pins.uuid,
+            argv=argv,
+            run_as=prepared.run_as,
+            paused=vmi.spec.start_strategy == "Paused",
+            blobs=tuple(Path(path).name for path in ((kernel.kernel, kernel.initrd) if kernel else ()) if path),
+        )
+        # In one commit; all of it is on disk before QEMU is.
+        await asyncio.gather(
+            self._records.put_pins(pins.key(vmi), machine.pins),
+            self._records.put_launch(uid, record),
+            self._records.put_explanation(uid, self._explanation(vmi, machine)),
+            announce(),
+        )
+        identity = self._machines.identity(uid, record)
+        self._machines.launching(uid)
+        return await self._site.hypervisor.launch(
+            Launch(
+                uid=uid,
+                uuid=record.uuid,
+                argv=argv,
+                directory=identity.directory,
+                sockets=identity.sockets,
+                run_as=record.run_as,
+                paused=record.paused,
+                groups=self._users.groups(self._site.facts.accel) if record.run_as is not None else (),
+            )
+        )
+
+    def _explanation(self, vmi: VirtualMachineInstance, machine: Machine) -> explain.Explanation:
+        """With the paths of the object that a person wrote: the VM where there is one."""
+        owner_uid = pins.key(vmi)
+        vm = self._site.objects.find(registry.VIRTUAL_MACHINES, vmi.metadata.namespace, vmi.metadata.name)
+        if vm is not None and vm.metadata.uid == owner_uid:
+            return explain.explain(machine, prefix=VM_PREFIX, lines=explain.Written(to_json(vm)))
+        return explain.explain(machine, prefix=VMI_PREFIX, lines=explain.Written(to_json(vmi)))
+
+
+class _Pulls:
+    """Turns the progress of pulls into the kubelet's events."""
+
+    def __init__(self, site: Site, vmi: VirtualMachineInstance, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._events = site.events
+        self._vmi = vmi
+        self._seen: set[str] = set()
+
+    def report(self, progress: Progress) -> None:
+        """May be called from the thread that copies."""
+        self._loop.call_soon_threadsafe(self._take, progress)
+
+    def _take(self, progress: Progress) -> None:
+        if progress.phase != "resolving" and progress.reference not in self._seen:
+            self._seen.add(progress.reference)
+            size = f" ({progress.total / (1 << 20):.1f} MiB)" if progress.total else ""
+            self._events.normal(self._vmi, "Pulling", f'Pulling image "{progress.reference}"{size}')
+
+    def done(self) -> None:
+        for reference in sorted(self._seen):
+            self._events.normal(self._vmi, "Pulled", f'Successfully pulled image "{reference}"')

@@ -1,0 +1,255 @@
+"""The VirtualMachineInstance controller: one machine for each VMI, its status, its end.
+
+Level-triggered: truth about a machine is what the hypervisor says now; truth about the past is the phase in the object.
+A phase is written before what follows from it is done, so a daemon that dies in between goes on from there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from solovirt.api import registry
+from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
+from solovirt.controllers.site import Key, Site
+from solovirt.controllers.vm.factory import NODE_NAME, VMI_FINALIZER
+from solovirt.controllers.vmi import pins, status
+from solovirt.controllers.vmi.agent import AgentMonitor
+from solovirt.controllers.vmi.ender import Ender, has_acpi
+from solovirt.controllers.vmi.launcher import Launcher
+from solovirt.controllers.vmi.machines import Machines, has_powered_off
+from solovirt.controllers.vmi.records import MachineRecords
+from solovirt.controllers.vmi.starter import Starter
+from solovirt.controllers.vmi.users import Users
+from solovirt.host import network
+from solovirt.host.model.bindings import Pins
+from solovirt.hypervisor.instance import Instance
+from solovirt.hypervisor.model import InstanceEvent, RunState
+from solovirt.kit.aio import SerialQueues
+from solovirt.kit.errors import NotFound
+
+log = logging.getLogger(__name__)
+
+VMIS = registry.VIRTUAL_MACHINE_INSTANCES
+
+
+class VirtualMachineInstances:
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._objects = site.objects
+        self.records = MachineRecords(site.objects.records)
+        self.machines = Machines(site.paths, site.hypervisor, self.records)
+        self.users = Users(self.records, site.claims, site.images)
+        self.queue: SerialQueues[Key] = SerialQueues(self.reconcile, name="vmi", workers=32)
+        self.launcher = Launcher(site, self.records, self.machines, self.users)
+        self.starter = Starter(site, self.launcher, self.queue.add)
+        self.starter.queue = self.queue
+        self.ender = Ender(site, self.records, self.machines, self.users)
+        self.agents = AgentMonitor(self._agent_told)
+        self._keys: dict[str, Key] = {}
+        self._exits: dict[str, InstanceEvent] = {}
+        self._powered_off: set[str] = set()
+
+    async def close(self) -> None:
+        """Lets go of everything; no machine is touched."""
+        await self.queue.stop()
+        await self.starter.close()
+        await self.agents.close()
+
+    def know(self, uid: str, key: Key) -> None:
+        """Events of this machine belong to that VMI."""
+        self._keys[uid] = key
+
+    def on_event(self, event: InstanceEvent) -> None:
+        """What the hypervisor tells; called in the event loop, must not wait."""
+        uid = event.uid
+        match event.kind:
+            case "exited":
+                self._exits[uid] = event
+                self.machines.exited(uid)
+                self.agents.disconnected(uid)
+            case "shutdown" if event.detail in ("guest-shutdown", "unknown"):
+                self._powered_off.add(uid)
+            case "agent-connected":
+                instance = self.machines.known(uid)
+                if instance is not None:
+                    self.agents.connected(instance)
+            case "agent-disconnected":
+                self.agents.disconnected(uid)
+            case "io-error" | "panicked":
+                self._warn(uid, event)
+            case _:
+                pass
+        self._wake(uid)
+
+    async def reconcile(self, key: Key) -> None:
+        """The next step of one VMI."""
+        vmi = self._objects.find(VMIS, *key)
+        if vmi is None:
+            return
+        uid = vmi.metadata.uid
+        self._keys[uid] = key
+        if vmi.metadata.deletion_timestamp is not None:
+            await self._delete(vmi)
+        elif VMI_FINALIZER not in vmi.metadata.finalizers:
+            # Before anything is done that would have to be undone.
+            await self._objects.modify(VMIS, *key, _hold)
+        elif vmi.status.phase in status.FINAL:
+            await self.ender.stop(vmi, await self.machines.find(uid))
+        else:
+            await self._live(vmi)
+
+    async def _live(self, vmi: VirtualMachineInstance) -> None:
+        instance = await self.machines.find(vmi.metadata.uid)
+        if instance is None and vmi.status.phase != status.RUNNING:
+            instance = await self.starter.step(vmi)
+            if instance is None:
+                return
+        if instance is None:
+            await self._ended(vmi)
+        elif self._is_off(instance):
+            await self._finish(vmi, status.SUCCEEDED, "", "The VirtualMachineInstance was shut down.")
+        elif instance.run_state is RunState.GUEST_PANICKED:
+            await self._finish(vmi, status.FAILED, "GuestPanicked", "The guest panicked.")
+        else:
+            await self._running(vmi, instance)
+
+    async def _running(self, vmi: VirtualMachineInstance, instance: Instance) -> None:
+        uid = vmi.metadata.uid
+        started = vmi.status.phase != status.RUNNING
+        if instance.agent.connected:
+            self.agents.connected(instance)
+        record = self.records.launch(uid)
+        view = status.View(
+            facts=self._site.facts,
+            state=instance.run_state,
+            pins=self.records.pins(pins.key(vmi)) or Pins(),
+            networks=network.bind(vmi),
+            agent_connected=instance.agent.connected,
+            snapshot=self.agents.snapshot(uid),
+            runtime_user=record.run_as[0] if record is not None and record.run_as is not None else 0,
+        )
+
+        def change(found: VirtualMachineInstance) -> None:
+            status.run(found, view, self._site.now())
+            if found.spec.volumes:
+                status.data_volumes(found.status, "", self._site.now())
+
+        await self._write(vmi, change)
+        if started:
+            await self._label(vmi)
+            self._site.events.normal(vmi, "Created", "VirtualMachineInstance defined.")
+            self._site.events.normal(vmi, "Started", "VirtualMachineInstance started.")
+            if self._site.facts.accel == "tcg":
+                self._site.events.warning(vmi, "SoftwareEmulation", self._site.facts.accel_reason or "KVM is not used")
+
+    async def _ended(self, vmi: VirtualMachineInstance) -> None:
+        """It ran, and its QEMU is gone."""
+        uid = vmi.metadata.uid
+        if uid in self._powered_off:
+            await self._finish(vmi, status.SUCCEEDED, "", "The VirtualMachineInstance was shut down.")
+            return
+        event = self._exits.get(uid)
+        what = event.detail if event is not None else "QEMU ended while no daemon was there"
+        words = self.machines.last_words(uid)
+        text = f"The VirtualMachineInstance crashed: {what}" + (f": {words}" if words else "")
+        await self._finish(vmi, status.FAILED, "Crashed", text)
+
+    async def _finish(self, vmi: VirtualMachineInstance, phase: str, reason: str, message: str) -> None:
+        """The phase first; the process follows from it when the queue comes back to this VMI."""
+        if vmi.status.phase not in status.FINAL:
+            tell = self._site.events.normal if phase == status.SUCCEEDED else self._site.events.warning
+            tell(vmi, "Stopped", message)
+            await self._write(vmi, lambda found: status.finish(found.status, phase, reason, self._site.now()))
+        self.queue.add(_key(vmi))
+
+    async def _delete(self, vmi: VirtualMachineInstance) -> None:
+        uid = vmi.metadata.uid
+        await self.starter.forget(uid)
+        instance = await self.machines.find(uid)
+        if vmi.status.phase not in status.FINAL:
+            if instance is not None and not self._is_off(instance):
+                wait = await self.ender.ask(vmi, instance)
+                if wait > 0:
+                    await self._running(vmi, instance)
+                    self.queue.add_after(_key(vmi), wait)
+                    return
+                orderly = instance.run_state is RunState.PRELAUNCH or not has_acpi(vmi)
+                text = "The VirtualMachineInstance was killed after its grace period."
+                phase = status.SUCCEEDED if orderly else status.FAILED
+                await self._finish(vmi, phase, "", "The VirtualMachineInstance was shut down." if orderly else text)
+            elif instance is None and vmi.status.phase == status.RUNNING:
+                await self._ended(vmi)
+            else:
+                await self._finish(vmi, status.SUCCEEDED, "", "The VirtualMachineInstance was shut down.")
+            return
+        await self.ender.stop(vmi, instance)
+        await self.ender.clean_up(vmi, VMI_FINALIZER)
+        self._forget(uid)
+
+    def _is_off(self, instance: Instance) -> bool:
+        # QEMU says SHUTDOWN a moment before its run state follows.
+        return instance.uid in self._powered_off or has_powered_off(instance)
+
+    def _forget(self, uid: str) -> None:
+        self.agents.disconnected(uid)
+        self._keys.pop(uid, None)
+        self._exits.pop(uid, None)
+        self._powered_off.discard(uid)
+
+    async def _label(self, vmi: VirtualMachineInstance) -> None:
+        node = self._site.facts.node_name
+
+        def change(found: VirtualMachineInstance) -> bool:
+            if found.metadata.labels.get(NODE_NAME) == node:
+                return False
+            found.metadata.labels[NODE_NAME] = node
+            return True
+
+        try:
+            await self._objects.modify(VMIS, *_key(vmi), change)
+        except NotFound:
+            pass
+
+    async def _write(self, vmi: VirtualMachineInstance, change: Callable[[VirtualMachineInstance], None]) -> None:
+        uid = vmi.metadata.uid
+
+        def apply(found: VirtualMachineInstance) -> bool:
+            if found.metadata.uid != uid:
+                return False
+            change(found)
+            return True
+
+        try:
+            await self._objects.modify(VMIS, *_key(vmi), apply, status=True)
+        except NotFound:
+            pass
+
+    def _agent_told(self, uid: str) -> None:
+        self._wake(uid)
+
+    def _wake(self, uid: str) -> None:
+        key = self._keys.get(uid)
+        if key is not None:
+            self.queue.add(key)
+
+    def _warn(self, uid: str, event: InstanceEvent) -> None:
+        key = self._keys.get(uid)
+        vmi = self._objects.find(VMIS, *key) if key is not None else None
+        if vmi is None:
+            return
+        if event.kind == "io-error":
+            self._site.events.warning(vmi, "IOerror", f"VM Paused due to IO error at the volume: {event.detail}")
+        else:
+            self._site.events.warning(vmi, "GuestPanicked", f"The guest panicked ({event.detail})")
+
+
+def _hold(vmi: VirtualMachineInstance) -> bool:
+    if VMI_FINALIZER in vmi.metadata.finalizers or vmi.metadata.deletion_timestamp is not None:
+        return False
+    vmi.metadata.finalizers.append(VMI_FINALIZER)
+    return True
+
+
+def _key(vmi: VirtualMachineInstance) -> Key:
+    return (vmi.metadata.namespace, vmi.metadata.name)

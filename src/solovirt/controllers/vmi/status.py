@@ -1,0 +1,210 @@
+"""A VMI's status out of what its machine is and says: phases, conditions, disks, interfaces. Pure.
+
+Source: kubevirt pkg/virt-handler/vm.go, pkg/virt-controller/watch/vmi.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from solovirt.api.kubevirt.spec.compute import Machine
+from solovirt.api.kubevirt.spec.devices import Disk, Interface
+from solovirt.api.kubevirt.virtualmachineinstance import (
+    CPUTopology,
+    InterfaceStatus,
+    MemoryStatus,
+    PhaseTransition,
+    VirtualMachineInstance,
+    VirtualMachineInstanceStatus,
+    VolumeStatus,
+)
+from solovirt.api.meta import Condition, remove_condition, set_condition
+from solovirt.controllers.vmi.agent import Snapshot
+from solovirt.controllers.vmi.interfaces import merge
+from solovirt.host.model.bindings import NetworkBinding, Pins
+from solovirt.host.model.facts import HostFacts
+from solovirt.hypervisor.model import RunState
+
+PENDING, SCHEDULING, SCHEDULED, RUNNING = "Pending", "Scheduling", "Scheduled", "Running"
+SUCCEEDED, FAILED = "Succeeded", "Failed"
+FINAL = (SUCCEEDED, FAILED)
+_WAY = ("", PENDING, SCHEDULING, SCHEDULED, RUNNING)
+
+NOT_RUNNING = Condition(
+    type="Ready", status="False", reason="GuestNotRunning", message="Guest VM is not reported as running"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is known of a machine that runs. ``runtime_user`` is the user id of its QEMU."""
+
+    facts: HostFacts
+    state: RunState
+    pins: Pins
+    networks: Mapping[str, NetworkBinding] = field(default_factory=dict)
+    agent_connected: bool = False
+    snapshot: Snapshot | None = None
+    runtime_user: int = 0
+
+
+def set_phase(status: VirtualMachineInstanceStatus, phase: str, now: str) -> bool:
+    """Moves to a phase and notes when; phases skipped on the way to it get the same time. Never back."""
+    if status.phase == phase or status.phase in FINAL:
+        return False
+    steps = [phase]
+    if phase in _WAY and status.phase in _WAY:
+        steps = list(_WAY[_WAY.index(status.phase) + 1 : _WAY.index(phase) + 1])
+    for step in steps:
+        status.phase = step
+        status.phase_transition_timestamps.append(PhaseTransition(phase=step, phase_transition_timestamp=now))
+    return bool(steps)
+
+
+def wait(status: VirtualMachineInstanceStatus, phase: str, reason: str, message: str, now: str) -> None:
+    """Not running yet, because of ``reason`` ("" if it is only a matter of time)."""
+    set_phase(status, phase, now)
+    set_condition(status.conditions, _copy(NOT_RUNNING), now)
+    if reason:
+        problem = Condition(type="Synchronized", status="False", reason=reason, message=message)
+        set_condition(status.conditions, problem, now)
+    else:
+        remove_condition(status.conditions, "Synchronized")
+
+
+def data_volumes(status: VirtualMachineInstanceStatus, problem: str, now: str) -> None:
+    """DataVolumesReady: ``problem`` is empty when all are."""
+    ready = Condition(
+        type="DataVolumesReady", status="True", reason="AllDVsReady", message="All of the VMI's DVs are bound and ready"
+    )
+    if problem:
+        ready = Condition(type="DataVolumesReady", status="False", reason="NotAllDVsReady", message=problem)
+    set_condition(status.conditions, ready, now)
+
+
+def finish(status: VirtualMachineInstanceStatus, phase: str, reason: str, now: str) -> None:
+    """The machine has ended; ``reason`` is a word for ``status.reason``, or empty."""
+    if set_phase(status, phase, now):
+        status.reason = reason
+    set_condition(status.conditions, _copy(NOT_RUNNING), now)
+    for kind in ("AgentConnected", "Paused", "Synchronized"):
+        remove_condition(status.conditions, kind)
+    status.fs_freeze_status = ""
+
+
+def run(vmi: VirtualMachineInstance, view: View, now: str) -> None:
+    """Writes into ``vmi.status`` what the running machine is."""
+    status = vmi.status
+    set_phase(status, RUNNING, now)
+    status.node_name = view.facts.node_name
+    status.runtime_user = view.runtime_user
+    status.machine = Machine(type=view.pins.machine)
+    _describe(vmi)
+    status.interfaces = merge(domain_interfaces(vmi, view), view.snapshot.interfaces if view.snapshot else ())
+    status.volume_status = volumes(vmi)
+    if view.snapshot is not None:
+        status.guest_os_info = view.snapshot.os
+    status.fs_freeze_status = view.snapshot.freeze if view.snapshot is not None else ""
+    for condition in _conditions(view):
+        set_condition(status.conditions, condition, now)
+    wanted = {condition.type for condition in _conditions(view)}
+    for kind in ("Paused", "AgentConnected", "SoftwareEmulation"):
+        if kind not in wanted:
+            remove_condition(status.conditions, kind)
+
+
+def _describe(vmi: VirtualMachineInstance) -> None:
+    status, domain = vmi.status, vmi.spec.domain
+    cpu = domain.cpu
+    if cpu is not None:
+        status.current_cpu_topology = CPUTopology(
+            cores=cpu.cores or 1, sockets=cpu.sockets or 1, threads=cpu.threads or 1
+        )
+    if domain.memory is not None and domain.memory.guest is not None:
+        guest = domain.memory.guest
+        status.memory = MemoryStatus(guest_at_boot=guest, guest_current=guest, guest_requested=guest)
+
+
+def _conditions(view: View) -> list[Condition]:
+    found = [
+        Condition(type="Ready", status="True"),
+        Condition(type="Synchronized", status="True"),
+        Condition(
+            type="LiveMigratable",
+            status="False",
+            reason="MigrationNotSupported",
+            message="there is no other host to migrate to",
+        ),
+    ]
+    if view.agent_connected:
+        found.append(Condition(type="AgentConnected", status="True"))
+    if view.facts.accel == "tcg":
+        message = view.facts.accel_reason or "KVM is not used"
+        found.append(Condition(type="SoftwareEmulation", status="True", reason="KVMNotUsable", message=message))
+    paused = _paused(view.state)
+    return [*found, paused] if paused is not None else found
+
+
+def _paused(state: RunState) -> Condition | None:
+    match state:
+        case RunState.PAUSED | RunState.PRELAUNCH:
+            reason, message = "PausedByUser", "VMI was paused by user"
+        case RunState.IO_ERROR:
+            reason, message = "PausedIOError", "VMI was paused, low-level IO error detected"
+        case RunState.INTERNAL_ERROR | RunState.WATCHDOG | RunState.SUSPENDED:
+            reason, message = "PausedByHypervisor", f"QEMU reports the state {state.value}"
+        case _:
+            return None
+    return Condition(type="Paused", status="True", reason=reason, message=message)
+
+
+def domain_interfaces(vmi: VirtualMachineInstance, view: View) -> list[InterfaceStatus]:
+    """What we know without the guest: addresses that we gave."""
+    return [_interface(nic, view) for nic in vmi.spec.domain.devices.interfaces]
+
+
+def _interface(nic: Interface, view: View) -> InterfaceStatus:
+    network = view.networks.get(nic.name)
+    address = network.dhcp_start if network is not None else ""
+    return InterfaceStatus(
+        name=nic.name,
+        mac=view.pins.macs.get(nic.name, nic.mac_address),
+        ip_address=address,
+        ip_addresses=[address] if address else [],
+        info_source="domain",
+        queue_count=1,
+        link_state="up",
+    )
+
+
+def volumes(vmi: VirtualMachineInstance) -> list[VolumeStatus]:
+    """Each volume with the name that a Linux guest is likely to give its disk."""
+    targets = disk_targets(vmi.spec.domain.devices.disks)
+    return [VolumeStatus(name=volume.name, target=targets.get(volume.name, "")) for volume in vmi.spec.volumes]
+
+
+def disk_targets(disks: list[Disk]) -> dict[str, str]:
+    """``vda`` for the first virtio disk, ``sda`` for the first of any other bus, as libvirt names them."""
+    counts = {"vd": 0, "sd": 0}
+    found: dict[str, str] = {}
+    for disk in disks:
+        target = disk.disk or disk.cdrom
+        prefix = "vd" if target is not None and target.bus == "virtio" else "sd"
+        found[disk.name] = prefix + _letters(counts[prefix])
+        counts[prefix] += 1
+    return found
+
+
+def _letters(number: int) -> str:
+    """a, b, ... z, aa, ab, ..."""
+    text = ""
+    number += 1
+    while number:
+        number, rest = divmod(number - 1, 26)
+        text = chr(ord("a") + rest) + text
+    return text
+
+
+def _copy(condition: Condition) -> Condition:
+    return Condition(type=condition.type, status=condition.status, reason=condition.reason, message=condition.message)
