@@ -119,10 +119,20 @@ class Registry:
 
     def push_index(self, manifests: Mapping[str, str]) -> str:
         entries: list[Json] = [
-            {"digest": digest, "size": 1, "platform": {"os": "linux", "architecture": arch}}
+            {
+                "mediaType": f"{OCI}.manifest.v1+json",
+                "digest": digest,
+                "size": len(self.blobs.get(digest, b"")),
+                "platform": {"os": "linux", "architecture": arch},
+            }
             for arch, digest in manifests.items()
         ]
-        return self.add(json.encode({"schemaVersion": 2, "manifests": entries}))
+        index: dict[str, Json] = {
+            "schemaVersion": 2,
+            "mediaType": f"{OCI}.index.v1+json",
+            "manifests": entries,
+        }
+        return self.add(json.encode(index))
 
     def skopeo(
         self,
