@@ -178,7 +178,7 @@ async def _conversation(binary: Path, accel: str) -> AsyncIterator[QMPClient]:
         except ConnectError as error:
             ours.close()
             _, told = await process.communicate()
-            raise _failed(binary, told[-1024:].decode(errors="replace").strip() or str(error)) from error
+            raise _failed(binary, told[-1024:].decode(errors="replace").strip() or "it does not speak QMP") from error
         try:
             yield qmp
         finally:

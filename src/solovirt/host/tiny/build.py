@@ -1,6 +1,7 @@
 """Builds the tiny guest: kernel, initramfs and bootable disk, from Debian's packages, without root.
 
-The result is kept and built anew only when a package or this code changed. Knows nothing of the image store.
+The result is kept and built anew only when a package or this code changed. The guest needs 96 MiB of memory.
+Knows nothing of the image store.
 """
 
 from __future__ import annotations
