@@ -85,7 +85,8 @@ class Qmp:
 
     async def disconnect(self) -> None:
         """Let go of the connection; QEMU goes on. Never raises for what the other side did."""
-        self._watcher.cancel()
+        if self._client.runstate is Runstate.RUNNING:
+            self._watcher.cancel()  # otherwise it is hanging up already, and to be let finish
         await asyncio.wait((self._watcher,))
         await self._hang_up()
 

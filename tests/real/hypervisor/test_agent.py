@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -17,8 +17,6 @@ from solovirt.kit.errors import GuestError
 pytestmark = pytest.mark.real
 
 QEMU_GA = shutil.which("qemu-ga") or shutil.which("qemu-ga", path="/usr/sbin:/sbin")
-
-Start = Callable[..., AbstractAsyncContextManager[GuestAgent]]
 
 
 def connect_to(path: Path) -> socket.socket:
@@ -32,6 +30,15 @@ def connect_to(path: Path) -> socket.socket:
     return connection
 
 
+async def answers(agent: GuestAgent) -> bool:
+    try:
+        await agent.ping()
+    except GuestError as error:
+        assert error.reason == "AgentNotConnected"
+        return False
+    return True
+
+
 @asynccontextmanager
 async def running_agent(root: Path, *options: str) -> AsyncIterator[GuestAgent]:
     assert QEMU_GA, "install the package qemu-guest-agent"
@@ -41,10 +48,10 @@ async def running_agent(root: Path, *options: str) -> AsyncIterator[GuestAgent]:
     )
     agent = GuestAgent(lambda: connect_to(path))
     try:
-        async with asyncio.timeout(10):
-            while not path.exists():
-                await asyncio.sleep(0.005)
         agent.set_connected(True)
+        async with asyncio.timeout(10):
+            while not await answers(agent):
+                await asyncio.sleep(0.005)
         yield agent
     finally:
         agent.close()
