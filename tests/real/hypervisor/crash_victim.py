@@ -13,6 +13,7 @@ from tests.real.hypervisor.machines import machine
 async def main() -> None:
     hypervisor = Hypervisor(lambda event: None)
     print("go", flush=True)
+    await asyncio.sleep(0.03)  # so that it is also killed before it begins
     await hypervisor.launch(machine(Path(sys.argv[1])))
     print("launched", flush=True)
     await asyncio.sleep(60)
