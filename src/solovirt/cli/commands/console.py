@@ -97,7 +97,8 @@ class Session:
         reader = threading.Thread(target=self._from_guest, daemon=True)
         try:
             if saved is not None:
-                tty.setraw(stdin)
+                # Not TCSAFLUSH, the default: what was typed ahead is meant for the guest.
+                tty.setraw(stdin, termios.TCSADRAIN)
             reader.start()
             self._to_guest(stdin)
         finally:
