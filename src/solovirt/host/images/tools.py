@@ -130,13 +130,14 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
+    transport: asyncio.SubprocessTransport | None = getattr(process, "_transport", None)
+    if transport is not None:
+        # Before waiting: asyncio wakes waiters only when all pipes are closed, and a pipe whose reader was stopped
+        # by too much output would never see its end.
+        transport.close()
     waiting = asyncio.ensure_future(process.wait())
     try:
         await asyncio.shield(waiting)
     except asyncio.CancelledError:
         await waiting
         raise
-    finally:
-        transport: asyncio.SubprocessTransport | None = getattr(process, "_transport", None)
-        if transport is not None:
-            transport.close()
