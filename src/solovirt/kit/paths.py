@@ -31,7 +31,7 @@ class Paths:
 
     @property
     def volumes(self) -> Path:
-        """``volumes/<namespace>/<claim>/disk.img``: the local persistent volume claims."""
+        """``volumes/<namespace>/<claim>/disk.qcow2``: the local persistent volume claims."""
         return self.state / "volumes"
 
     @property
