@@ -10,6 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TypeVar, cast
 
 from solovirt.api import registry
@@ -25,7 +26,7 @@ from solovirt.controllers.events import Recorder
 from solovirt.controllers.feeds import follow
 from solovirt.controllers.garbage import GarbageCollector
 from solovirt.controllers.operations import Operations
-from solovirt.controllers.site import Key, Site
+from solovirt.controllers.site import Key, Site, utc_now
 from solovirt.controllers.storage.claims import Claims
 from solovirt.controllers.storage.data_volumes import DataVolumes
 from solovirt.controllers.vm.reconciler import VirtualMachines
@@ -54,7 +55,13 @@ class Manager:
     """``operations`` serves imperative requests; ``images`` is the daemon's image cache."""
 
     def __init__(
-        self, paths: Paths, objects: Objects, facts: HostFacts, *, environ: Mapping[str, str] = os.environ
+        self,
+        paths: Paths,
+        objects: Objects,
+        facts: HostFacts,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.images = ImageStore(paths.images, in_use=self._blobs_in_use, environ=environ)
         self._paths = paths
@@ -70,6 +77,7 @@ class Manager:
             claims=files,
             importer=Importer(files),
             volumes=Volumes(paths, self.images, files),
+            clock=clock,
         )
         self._vms = VirtualMachines(self._site)
         self._vmis = VirtualMachineInstances(self._site)

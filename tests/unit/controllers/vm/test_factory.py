@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from solovirt.api.cdi.datavolume import BlankSource, DataVolumeImport, DataVolumeSpec
+from solovirt.api.kubevirt.defaults import default_vm, default_vmi
+from solovirt.api.kubevirt.virtualmachine import DataVolumeTemplate, VirtualMachine
+from solovirt.api.meta import ObjectMeta
+from solovirt.controllers.vm import factory
+from tests.unit.controllers.lab import vm
+
+
+def stored() -> VirtualMachine:
+    made = vm()
+    default_vm(made)
+    made.metadata.uid = "vm-uid"
+    return made
+
+
+def test_a_vmi_belongs_to_its_vm() -> None:
+    owner = stored()
+    made = factory.make_vmi(owner)
+    assert made.metadata.name == owner.metadata.name
+    assert made.metadata.labels == {"app": "vm", "vm.kubevirt.io/name": "vm"}
+    assert made.metadata.finalizers == ["kubevirt.io/foregroundDeleteVirtualMachine"]
+    (ref,) = made.metadata.owner_references
+    assert (ref.kind, ref.uid, ref.controller, ref.block_owner_deletion) == ("VirtualMachine", "vm-uid", True, True)
+    assert factory.controls("vm-uid", made)
+    assert not factory.controls("other", made)
+    made.spec.hostname = "changed"
+    assert owner.spec.template.spec.hostname == "", "the VM's template is not shared"
+
+
+def test_a_paused_start() -> None:
+    assert factory.make_vmi(stored(), paused=True).spec.start_strategy == "Paused"
+    assert factory.make_vmi(stored()).spec.start_strategy == ""
+
+
+def test_restart_is_required_when_the_template_changed() -> None:
+    owner = stored()
+    running = factory.make_vmi(owner, paused=True)
+    default_vmi(running)
+    assert not factory.restart_required(owner, running)
+    owner.spec.template.spec.hostname = "new"
+    assert factory.restart_required(owner, running)
+
+
+def test_a_data_volume_belongs_to_its_vm() -> None:
+    template = DataVolumeTemplate(
+        metadata=ObjectMeta(name="disk", labels={"a": "b"}),
+        spec=DataVolumeSpec(source=DataVolumeImport(blank=BlankSource())),
+    )
+    made = factory.make_data_volume(stored(), template)
+    assert (made.metadata.name, made.metadata.namespace) == ("disk", "default")
+    assert made.metadata.labels == {"a": "b", "kubevirt.io/created-by": "vm-uid"}
+    assert factory.controls("vm-uid", made)
+    assert made.spec == template.spec

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+from solovirt.controllers.vmi.agent import AgentMonitor, guest_os
+from solovirt.hypervisor.agent_info import Interface, OsInfo
+from solovirt.hypervisor.instance import Instance
+from solovirt.kit.errors import GuestError
+from tests.unit.controllers.lab import FakeAgent
+
+
+class Machine:
+    uid = "1"
+
+    def __init__(self) -> None:
+        self.agent = FakeAgent()
+        self.agent.connected = True
+
+
+class Grumpy(FakeAgent):
+    async def osinfo(self) -> OsInfo:
+        raise GuestError("no", reason="CommandDisabled")
+
+    async def fsfreeze_status(self) -> str:
+        return "frozen"
+
+
+async def test_a_snapshot_comes_when_the_agent_does() -> None:
+    told: list[str] = []
+    monitor = AgentMonitor(told.append)
+    machine = Machine()
+    monitor.connected(cast(Instance, machine))
+    monitor.connected(cast(Instance, machine))
+    await asyncio.sleep(0.01)
+    assert told == ["1"]
+    snapshot = monitor.snapshot("1")
+    assert snapshot is not None
+    assert snapshot.os is not None
+    assert snapshot.os.name == "Tiny"
+    assert (len(snapshot.interfaces), snapshot.freeze) == (1, "")
+    monitor.disconnected("1")
+    assert monitor.snapshot("1") is None
+    await monitor.close()
+
+
+async def test_an_agent_that_refuses_some_commands_still_tells_the_rest() -> None:
+    told: list[str] = []
+    monitor = AgentMonitor(told.append)
+    machine = Machine()
+    machine.agent = Grumpy()
+    machine.agent.connected = True
+    monitor.connected(cast(Instance, machine))
+    await asyncio.sleep(0.01)
+    snapshot = monitor.snapshot("1")
+    assert snapshot is not None
+    assert (snapshot.os, snapshot.freeze) == (None, "frozen")
+    assert all(isinstance(nic, Interface) for nic in snapshot.interfaces)
+    await monitor.close()
+
+
+def test_guest_os() -> None:
+    assert guest_os(OsInfo(id="debian", version_id="12", kernel_release="6.1")).version_id == "12"
