@@ -10,9 +10,6 @@ from pathlib import Path
 
 from solovirt.kit.errors import HostError
 
-PATIENCE = 0.5
-"""Seconds to try while another daemon serves: `solovirt daemon status` holds a shared lock for an instant."""
-
 STOPPING_PATIENCE = 10.0
 """Seconds to try while the holder does not serve: it is stopping, and we take over; or it is starting, like us."""
 
@@ -33,12 +30,10 @@ class DaemonLock:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise HostError(f"{path}: {error.strerror}", reason="LockUnusable") from error
-        began = served_since = time.monotonic()
+        deadline = time.monotonic() + STOPPING_PATIENCE
         while not _try_lock(descriptor):
-            now = time.monotonic()
-            if not served():
-                served_since = now
-            if now - served_since > PATIENCE or now - began > STOPPING_PATIENCE:
+            # One that does not leave at once would take over, unwanted, when that daemon is stopped meanwhile.
+            if (served() and _is_exclusive(descriptor)) or time.monotonic() > deadline:
                 holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
                 os.close(descriptor)
                 raise HostError(
@@ -55,9 +50,17 @@ class DaemonLock:
         os.close(self._descriptor)
 
 
-def _try_lock(descriptor: int) -> bool:
+def _try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
+
+
+def _is_exclusive(descriptor: int) -> bool:
+    """Whether a daemon holds it, not one of those who only look (`solovirt daemon status`, or this function)."""
+    if not _try_lock(descriptor, fcntl.LOCK_SH):
+        return True
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return False

@@ -7,7 +7,7 @@ import argparse
 from solovirt.cli.client import path_of
 from solovirt.cli.commands.get import resolve
 from solovirt.cli.context import Context
-from solovirt.cli.kinds import EVENT, Kind
+from solovirt.cli.kinds import EVENT, VM, VMI, Kind
 from solovirt.cli.output import clean, table_text
 from solovirt.cli.threeway import ANNOTATION
 from solovirt.kit.errors import BadRequest
@@ -97,11 +97,16 @@ def _fields(value: JsonObject, depth: int) -> list[str]:
 
 
 def events_text(context: Context, obj: JsonObject, kind: Kind) -> str:
-    """The object's events, oldest first."""
+    """The object's events, oldest first; for a VM also those of its instances, which tell why it does not run."""
     metadata = get_object(obj, "metadata")
-    fields = f"involvedObject.name={get_str(metadata, 'name')},involvedObject.uid={get_str(metadata, 'uid')}"
+    fields = f"involvedObject.name={get_str(metadata, 'name')}"
+    queries = [f"{fields},involvedObject.uid={get_str(metadata, 'uid')}"]
+    if kind.kind == VM.kind:
+        queries.append(f"{fields},involvedObject.kind={VMI.kind}")
     path = path_of(EVENT.group, EVENT.version, EVENT.plural, get_str(metadata, "namespace") if kind.namespaced else "")
-    items = get_list(context.client.get(path, {"fieldSelector": fields}), "items")
+    items = [
+        item for query in queries for item in get_list(context.client.get(path, {"fieldSelector": query}), "items")
+    ]
     events = sorted((e for e in items if isinstance(e, dict)), key=lambda e: get_str(e, "lastTimestamp"))
     if not events:
         return "Events:  <none>"

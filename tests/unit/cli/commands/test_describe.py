@@ -24,7 +24,10 @@ def test_fields_and_events(api: FakeApi, run: Run) -> None:
     assert out.splitlines()[:3] == ["Name:        a", "Namespace:   default", "Labels:      app=x"]
     assert "  List:\n    B: 1\n    C: 1, 2\n  Text:\n    one\n    two [31m" in out
     assert "Warning   Failed   t           3       no  disk" in out
-    assert api.requests[-1].query["fieldSelector"] == "involvedObject.name=a,involvedObject.uid=u"
+    assert [request.query["fieldSelector"] for request in api.requests[-2:]] == [
+        "involvedObject.name=a,involvedObject.uid=u",
+        "involvedObject.name=a,involvedObject.kind=VirtualMachineInstance",
+    ]
 
 
 def test_secrets_show_sizes_only() -> None:
