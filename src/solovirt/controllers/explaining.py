@@ -15,7 +15,8 @@ from solovirt.controllers.vmi.records import MachineRecords
 from solovirt.host import network
 from solovirt.host.model.bindings import Bindings
 from solovirt.host.volumes import plan as volume_plan
-from solovirt.kit.json import JsonObject, to_json, to_object
+from solovirt.kit import json
+from solovirt.kit.json import JsonObject, to_json
 
 
 def planned(
@@ -38,4 +39,4 @@ def planned(
     )
     machine = plan.compile_machine(vmi.spec, site.facts, bindings, prefix=prefix)
     written = explain.Written(to_json(vm if vm is not None else vmi))
-    return to_object(explain.explain(machine, prefix=prefix, lines=written))
+    return json.decode_object(json.encode(explain.explain(machine, prefix=prefix, lines=written)))

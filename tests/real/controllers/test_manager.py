@@ -1,4 +1,4 @@
-"""examples/hello.yaml through the real controllers: a guest under TCG, its agent, its ends, and daemons that come and go."""
+"""examples/hello.yaml through the real controllers: a guest under TCG, its agent, its ends, and daemons that go."""
 
 from __future__ import annotations
 
