@@ -16,17 +16,19 @@ KNOWN_UNSUPPORTED = "known to KubeVirt, not supported yet"
 _SHOWN = 120
 _MESSAGE_MAX = 1000
 _MAX_BITS = 4096
+_MOST = 200
 
 
 class Causes:
-    """An ordered collection of causes. Messages that do not begin with their field get it in front."""
+    """An ordered collection of the first 200 causes. Messages that do not begin with their field get it in front."""
 
     def __init__(self) -> None:
         self.found: list[Cause] = []
 
     def add(self, reason: str, field: str, message: str) -> None:
         """A cause with a whole sentence of its own (KubeVirt's webhooks name the field inside it)."""
-        self.found.append(Cause(reason, _line(message, _MESSAGE_MAX), _line(field, _MESSAGE_MAX)))
+        if len(self.found) < _MOST:
+            self.found.append(Cause(reason, _line(message, _MESSAGE_MAX), _line(field, _MESSAGE_MAX)))
 
     def invalid(self, field: str, value: object, problem: str) -> None:
         self.add(INVALID, field, f'{field}: Invalid value: "{shown(value)}": {problem}')

@@ -75,7 +75,7 @@ class _Walker:
         return cleaned
 
     def _unknown(self, place: str, path: str, key: str, known: list[str]) -> None:
-        if path == "status" or path.startswith("status."):
+        if path == "status" or path.startswith("status.") or len(self.findings) >= _MAX_FINDINGS:
             return
         guess = nearest(key, known)
         hint = f', did you mean "{_join(path, guess)}"?' if guess is not None else ""

@@ -28,3 +28,10 @@ def test_values_in_messages_are_short_and_of_one_line() -> None:
     assert shown("a\nb\x1b[31m") == "a\\nb\\x1b[31m"
     assert len(shown("x" * 1000)) < 130
     assert shown(10**5000) == "a number of very many digits"
+
+
+def test_a_hostile_object_cannot_have_endless_causes() -> None:
+    causes = Causes()
+    for number in range(1000):
+        causes.required(f"items[{number}]")
+    assert len(causes.found) == 200

@@ -114,3 +114,37 @@ def test_sizes_are_bounded() -> None:
     many = encode([{"op": "test", "path": "/a", "value": 1}] * 10_001)
     with pytest.raises(BadRequest, match="allowed maximum operations"):
         patch.apply(patch.JSON_PATCH, {"a": 1}, many)
+
+
+def test_copies_cannot_grow_an_object_without_limit() -> None:
+    bomb: list[Json] = [{"op": "copy", "from": "/a", "path": f"/a/b{number}"} for number in range(40)]
+    with pytest.raises(BadRequest, match="copy operations of the patch add more than 3145728 bytes"):
+        patch.apply(patch.JSON_PATCH, {"a": {"x": "y" * 100}}, encode(bomb))
+
+
+def test_depth_is_refused_not_a_crash() -> None:
+    down: list[Json] = [{"op": "copy", "from": "/a", "path": "/a" + "/b" * 2**number} for number in range(14)]
+    with pytest.raises(BadRequest):
+        patch.apply(patch.JSON_PATCH, {"a": {}}, encode(down))
+    deep = b'{"a":' * 900 + b"1" + b"}" * 900
+    try:
+        patch.apply(patch.MERGE_PATCH, {}, deep)
+    except BadRequest as error:
+        assert "deep" in str(error)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "test", "path": "/data/password", "value": "guess"},
+        {"op": "replace", "path": "/data/user", "value": "x"},
+        {"op": "remove", "path": "/data/password/x/y"},
+        {"op": "add", "path": "/list/7", "value": "x"},
+    ],
+)
+def test_messages_do_not_tell_what_is_in_the_object(operation: JsonObject) -> None:
+    secret: JsonObject = {"data": {"password": "aHVudGVyMg=="}, "list": ["aHVudGVyMg=="]}
+    with pytest.raises((Invalid, BadRequest)) as caught:
+        patch.apply(patch.JSON_PATCH, secret, encode([operation]))
+    assert "aHVudGVyMg" not in str(caught.value)
+    assert "operation 0" in str(caught.value)

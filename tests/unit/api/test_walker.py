@@ -72,6 +72,14 @@ def test_findings_are_bounded() -> None:
     assert len(walk(Outer, {"items": many})[1]) == 100
 
 
+def test_names_are_guessed_for_findings_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each guess takes long: a hundred thousand unknown fields must not hold up everybody else."""
+    guesses: list[str] = []
+    monkeypatch.setattr("solovirt.api.walker.nearest", lambda word, known: guesses.append(word))
+    assert len(walk(Outer, {f"x{number}": 1 for number in range(1000)})[1]) == 100
+    assert len(guesses) == 100
+
+
 def test_values_for_people() -> None:
     assert [got(value) for value in (None, "x", 1, {}, [])] == [
         "null",
