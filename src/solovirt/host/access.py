@@ -29,6 +29,7 @@ HELPER = (BASE + COUNT, BASE + COUNT)
 """(uid, gid) of short-lived helpers that read foreign files for a root daemon (qemu-img convert)."""
 
 _TRAVERSABLE = 0o711
+_PASSABLE_FOR_GROUP = 0o710
 _ACL_HEADER = struct.Struct("<I")
 _ACL_ENTRY = struct.Struct("<HHI")
 _ACL_USER = 0x02
@@ -85,9 +86,11 @@ def open_claim(disk: Path) -> None:
 
 
 def hand_over(directory: Path, uid: int, gid: int) -> None:
-    """Gives a directory (0700) and the plain files directly in it to a machine's user. Blocks. Root only, else nothing.
+    """Gives the plain files directly in a directory to a machine's user. Blocks. Root only, else nothing.
 
-    Symbolic links, files with further hard links and anything that is no plain file stay as they are.
+    The directory stays root's and the machine may only pass through it (0710): a QEMU that a guest took over can put
+    no link and no other file in the place of one that root opens there. Symbolic links, files with further hard links
+    and anything that is no plain file stay as they are.
     """
     if not is_root():
         return
@@ -98,8 +101,8 @@ def hand_over(directory: Path, uid: int, gid: int) -> None:
                 found = os.fstat(file)
                 if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
                     os.fchown(file, uid, gid)
-        os.fchown(descriptor, uid, gid)
-        os.fchmod(descriptor, 0o700)
+        os.fchown(descriptor, os.geteuid(), gid)
+        os.fchmod(descriptor, _PASSABLE_FOR_GROUP)
     finally:
         os.close(descriptor)
 

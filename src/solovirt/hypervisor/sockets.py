@@ -82,11 +82,10 @@ def make_directories(sockets: Sockets, owner: tuple[int, int] | None) -> None:
     """Make the directories of a VM's sockets (0700) where missing, for ``owner`` (uid, gid). Raises ``HostError``."""
     for path in {os.path.dirname(path) for path in (sockets.qmp, sockets.agent, sockets.serial, sockets.vnc)}:
         try:
-            os.makedirs(path, mode=0o700)
+            os.makedirs(path, mode=0o700, exist_ok=True)
+            # Also one that is there: we may have died between making it and giving it away.
             if owner is not None:
                 os.chown(path, *owner, follow_symlinks=False)
-        except FileExistsError:
-            continue
         except OSError as error:
             raise HostError(f"cannot make {path}: {error.strerror}") from error
 

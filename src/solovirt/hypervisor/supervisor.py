@@ -162,6 +162,8 @@ def _spawn(launch: Launch) -> _Starting:
             raise Conflict(f"a QEMU of instance {launch.uid} lives already", reason="AlreadyRunning")
         try:
             sockets.remove_all(launch.sockets)
+            if launch.run_as is not None:
+                logfile.provide(directory, os.path.basename(launch.sockets.serial_log), launch.run_as)
             log_fd = logfile.open_log(directory)
             try:
                 return _Starting(_execute(launch, log_fd, lock_fd), log_fd)

@@ -116,7 +116,11 @@ async def test_a_link_put_in_the_way_gains_nothing(paths: Paths) -> None:
     access.hand_over(instance, A, A)
     assert victim.stat().st_uid == 0
     assert (instance / "own").stat().st_uid == A
-    assert (instance.stat().st_uid, instance.stat().st_mode & 0o777) == (A, 0o700)
+    found = instance.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (0, A, 0o710)
+    assert can(A, "w", instance / "own")
+    assert not can(A, "r", instance) and not can(A, "w", instance), "it can neither list nor change it"
+    assert not can(B, "x", instance)
     with pytest.raises(HostError, match="not a regular file"):
         await access.grant(A, write=[instance / "link"])
     assert not can(A, "r", victim)

@@ -107,3 +107,12 @@ def test_make_directories(folder: Path) -> None:
     for _ in range(2):
         sockets.make_directories(Sockets(*paths, serial_log=""), None)
     assert (folder / "run" / "uid").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_a_directory_that_was_not_given_away_in_time_is_given_away_now(tmp_path: Path) -> None:
+    folder = tmp_path / "vmi"
+    folder.mkdir(mode=0o700)
+    paths = Sockets(*(str(folder / name) for name in ("qmp", "agent", "serial", "vnc")), serial_log="")
+    sockets.make_directories(paths, (4711, 4712))
+    assert (folder.stat().st_uid, folder.stat().st_gid) == (4711, 4712)
