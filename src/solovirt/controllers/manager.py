@@ -108,6 +108,7 @@ class Manager:
         self._follow(registry.CONFIG_MAPS, self._input_changed)
         self._follow(registry.NAMESPACES, lambda change: None)
         self._garbage.scan()
+        self._feeds.spawn(self._vmis.keep_logs_small(), "serial logs")
 
     async def stop(self) -> None:
         """Lets go of every machine; none is stopped. May be called again, and after a start that failed."""

@@ -6,6 +6,8 @@ Source: kubevirt pkg/virt-api/rest.
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
@@ -25,7 +27,7 @@ from solovirt.controllers.vmi.reconciler import VirtualMachineInstances
 from solovirt.hypervisor.console import ConsoleSession
 from solovirt.hypervisor.instance import Instance
 from solovirt.hypervisor.model import ExecResult, RunState
-from solovirt.kit.errors import BadRequest, NotFound
+from solovirt.kit.errors import BadRequest, GuestError, NotFound
 from solovirt.kit.json import Json, JsonObject
 
 VMS, VMIS = registry.VIRTUAL_MACHINES, registry.VIRTUAL_MACHINE_INSTANCES
@@ -122,8 +124,13 @@ class Operations:
         _, instance = self._for_pause(namespace, name)
         if instance.run_state is RunState.RUNNING:
             raise conflict(name, refusals.VMI_NOT_PAUSED)
-        if not dry_run:
-            await instance.resume()
+        if dry_run:
+            return
+        await instance.resume()
+        if instance.agent.connected:
+            # The guest's clock stood still with it.
+            with contextlib.suppress(GuestError):
+                await instance.agent.command("guest-set-time", {"time": time.time_ns()}, timeout=2)
 
     async def guest_os_info(self, namespace: str, name: str) -> JsonObject:
         """VirtualMachineInstanceGuestAgentInfo."""

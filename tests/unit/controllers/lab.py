@@ -162,6 +162,9 @@ class FakeHypervisor:
             self.known[identity.uid] = found
         return found
 
+    def instances(self) -> list[FakeInstance]:
+        return list(self.host.alive.values())
+
     async def close(self) -> None:
         self.host.on_event = None
 

@@ -96,7 +96,8 @@ def trim(requests: list[StateChangeRequest], life: Life | None) -> tuple[StateCh
     while left:
         first = left[0]
         stopped = first.action == STOP and (life is None or life.uid != first.uid)
-        started = first.action == START and life is not None and life.going
+        # Also when it has ended again since: one request starts once.
+        started = first.action == START and life is not None
         if not stopped and not started and first.action in (START, STOP):
             break
         del left[0]
@@ -134,7 +135,10 @@ def _without(
 ) -> Decision:
     asked = start_requested(requests)
     if strategy == HALTED:
-        return Decision(Action.SET_ALWAYS if asked else Action.NOTHING, requests, observed)
+        if asked and requests[0].data.get(PAUSED) == "true":
+            return Decision(Action.SET_ALWAYS, requests, observed)
+        # The start of a restart that was asked for before the VM was halted: the later word counts.
+        return Decision(Action.NOTHING, tuple(r for r in requests if r.action != START), observed)
     wanted = asked or strategy == ALWAYS or (strategy in (RERUN, ONCE) and before != strategy)
     if not wanted:
         return Decision(Action.NOTHING, requests, observed)
@@ -151,12 +155,10 @@ def _with(strategy: str, life: Life, requests: tuple[StateChangeRequest, ...], o
             end = stop or life.final
         case "RerunOnFailure":
             end = stop or life.final
-            if life.phase == "Failed" and not stop and not start_requested(requests):
+            if life.phase == "Failed" and not stop:
                 # Kept in the status, so that the restart is not forgotten between deletion and creation.
-                requests = (*requests, StateChangeRequest(action=START))
-        case "Manual":
-            end = stop or (life.final and start_requested(requests))
-        case "Once":
+                requests = (StateChangeRequest(action=STOP, uid=life.uid), StateChangeRequest(action=START))
+        case "Manual" | "Once":
             end = stop
         case _:
             end = True

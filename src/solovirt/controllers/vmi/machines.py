@@ -22,7 +22,7 @@ from solovirt.kit.paths import Paths
 log = logging.getLogger(__name__)
 
 SERIAL_LOG = "serial.log"
-QUIT_PATIENCE = 5.0
+QUIT_PATIENCE = 15.0
 """Seconds that QEMU has to flush its disks and go before it is killed."""
 
 

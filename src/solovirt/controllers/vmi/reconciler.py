@@ -6,6 +6,7 @@ A phase is written before what follows from it is done, so a daemon that dies in
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -13,7 +14,7 @@ from solovirt.api import registry
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.controllers.site import Key, Site
 from solovirt.controllers.vm.factory import NODE_NAME, VMI_FINALIZER
-from solovirt.controllers.vmi import pins, status
+from solovirt.controllers.vmi import pins, serial_log, status
 from solovirt.controllers.vmi.agent import AgentMonitor
 from solovirt.controllers.vmi.ender import Ender, has_acpi
 from solovirt.controllers.vmi.launcher import Launcher
@@ -55,6 +56,18 @@ class VirtualMachineInstances:
         await self.queue.stop()
         await self.starter.close()
         await self.agents.close()
+
+    async def keep_logs_small(self) -> None:
+        """Runs until it is cancelled."""
+        while True:
+            await asyncio.sleep(serial_log.LOOK_EVERY)
+            for instance in self._site.hypervisor.instances():
+                directory = self._site.paths.instance(instance.uid)
+                try:
+                    if await asyncio.to_thread(serial_log.keep_small, directory):
+                        log.info("instance %s: serial.log was moved aside", instance.uid)
+                except OSError as error:
+                    log.warning("instance %s: serial.log cannot be kept small: %s", instance.uid, error.strerror)
 
     def know(self, uid: str, key: Key) -> None:
         """Events of this machine belong to that VMI."""

@@ -7,7 +7,9 @@ machine is left, so that no other machine inherits its files.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from solovirt.host.images.store import ImageStore
 from solovirt.host.volumes.claims import Claims
 from solovirt.kit.errors import SolovirtError
 
+log = logging.getLogger(__name__)
+
 KVM = Path("/dev/kvm")
 
 
@@ -27,7 +31,8 @@ class Users:
         self._records = records
         self._claims = claims
         self._images = images
-        self._last = 0
+        # Anywhere: ids given back before a restart rest too, and daemons side by side do not meet.
+        self._last = access.POOL.base + secrets.randbelow(access.POOL.count)
 
     async def take(self, vmi: VirtualMachineInstance) -> tuple[int, int] | None:
         """(uid, gid) for this VMI's machine, the same at every call; None when we are not root."""
@@ -36,17 +41,24 @@ class Users:
         uid = vmi.metadata.uid
         record = self._records.grant(uid)
         if record is None:
-            in_use = {grant.uid for grant in self._records.grants().values()}
+            in_use = {grant.uid for grant in self._records.grants().values()} | await asyncio.to_thread(
+                access.live_users
+            )
             self._last = number = access.POOL.allocate(in_use, last=self._last)
             record = GrantRecord(number, tuple(sorted(self._shared(vmi))))
             await self._records.put_grant(uid, record)
         return record.uid, record.uid
 
     async def revoke(self, uid: str) -> None:
-        """Closes every file that was opened to the machine. The user id stays reserved."""
+        """Ends whatever still runs as the machine's user and closes every file that was opened to it.
+
+        The user id stays reserved. Raises ``HostError`` when a process cannot be ended.
+        """
         record = self._records.grant(uid)
         if record is None:
             return
+        if ended := await asyncio.to_thread(access.end_all_of, record.uid):
+            log.warning("instance %s: killed %d processes that were left of user %d", uid, ended, record.uid)
         opened = await asyncio.to_thread(_opened_to, record.uid, [*map(Path, record.paths), *self._blobs()])
         await access.revoke(record.uid, opened)
 

@@ -56,7 +56,8 @@ def status_of(*requests: StateChangeRequest, strategy: str = "") -> VirtualMachi
         (MANUAL, None, (), Action.NOTHING),
         (MANUAL, None, (START,), Action.CREATE),
         (MANUAL, "Failed", (), Action.NOTHING),
-        (MANUAL, "Succeeded", (START,), Action.DELETE),
+        (MANUAL, "Succeeded", (stop(), START), Action.DELETE),
+        (MANUAL, "Succeeded", (START,), Action.NOTHING),
         (MANUAL, "Running", (stop(), START), Action.DELETE),
         (HALTED, None, (), Action.NOTHING),
         (HALTED, None, (START,), Action.SET_ALWAYS),
@@ -83,10 +84,10 @@ def test_nothing_is_done_twice_to_a_vmi_that_goes() -> None:
 
 def test_a_failed_rerun_remembers_to_start_again() -> None:
     first = decide(spec_of(RERUN), Life("1", "Failed"), status_of(strategy=RERUN))
-    assert first.requests == (START,)
+    assert first.requests == (stop(), START)
     again = decide(spec_of(RERUN), Life("1", "Failed"), status_of(*first.requests, strategy=RERUN))
-    assert again.requests == (START,), "asked twice, remembered once"
-    assert decide(spec_of(RERUN), None, status_of(START, strategy=RERUN)).action is Action.CREATE
+    assert again.requests == (stop(), START), "asked twice, remembered once"
+    assert decide(spec_of(RERUN), None, status_of(stop(), START, strategy=RERUN)).action is Action.CREATE
     assert decide(spec_of(RERUN), None, status_of(strategy=RERUN)).action is Action.NOTHING
 
 
@@ -108,7 +109,7 @@ def test_requests_are_trimmed_when_they_are_done() -> None:
     assert trim([stop(), START], Life("1", "Running")) == (stop(), START)
     assert trim([stop(), START], None) == (START,)
     assert trim([stop(), START], Life("2", "Running")) == ()
-    assert trim([START], Life("1", "Failed")) == (START,)
+    assert trim([START], Life("1", "Failed")) == (), "one request starts once"
     assert trim([StateChangeRequest(action="Nonsense"), START], None) == (START,)
 
 
@@ -164,9 +165,11 @@ class Machine(RuleBasedStateMachine):
 
     @rule(paused=st.booleans())
     def user_starts(self, paused: bool) -> None:
-        if not trim(self.status.state_change_requests, self.life):
-            data = {"paused": "true"} if paused else {}
-            self.status.state_change_requests = [StateChangeRequest(action="Start", data=data)]
+        if trim(self.status.state_change_requests, self.life) or (self.life is not None and not self.life.final):
+            return
+        first = [stop(self.life.uid)] if self.life is not None else []
+        data = {"paused": "true"} if paused else {}
+        self.status.state_change_requests = [*first, StateChangeRequest(action="Start", data=data)]
 
     @precondition(lambda self: self.life is not None)
     @rule(restart=st.booleans())
@@ -220,5 +223,5 @@ class Machine(RuleBasedStateMachine):
             assert copy.life is None
 
 
-Machine.TestCase.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+Machine.TestCase.settings = settings(max_examples=100, stateful_step_count=20, deadline=None)
 TestRunStrategies = Machine.TestCase

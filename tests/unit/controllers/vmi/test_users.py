@@ -20,6 +20,9 @@ async def test_nobody_else_for_an_ordinary_daemon(lab: Lab) -> None:
 async def test_each_machine_has_its_own_user(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access, "is_root", lambda: True)
     users = lab.manager._vmis.users
+    users._last = access.BASE + 4
+    # A process of somebody else's machine, or one that outlived its own, has the second.
+    monkeypatch.setattr(access, "live_users", lambda: {access.BASE + 6})
     taken = []
     for number in range(3):
         vmi = lone_vmi()
@@ -30,7 +33,7 @@ async def test_each_machine_has_its_own_user(lab: Lab, monkeypatch: pytest.Monke
         ]
         taken.append(await users.take(vmi))
         assert await users.take(vmi) == taken[-1], "the same again"
-    assert taken == [(access.BASE + number, access.BASE + number) for number in range(3)]
+    assert taken == [(access.BASE + number, access.BASE + number) for number in (5, 7, 8)]
     record = lab.manager._vmis.records.grant("0")
     assert record is not None
     assert record.paths == ("/claims/default/p", "/data/x")
@@ -45,8 +48,16 @@ async def test_rights_are_taken_back_before_the_user_is_free(lab: Lab, monkeypat
     async def revoke(uid: int, paths: Iterable[Path]) -> None:
         revoked.append((uid, list(paths)))
 
+    def end_all_of(uid: int) -> int:
+        ended.append((uid, len(revoked)))
+        return 1
+
+    ended: list[tuple[int, int]] = []
+    monkeypatch.setattr(access, "end_all_of", end_all_of)
+    monkeypatch.setattr(access, "live_users", set)
     monkeypatch.setattr(access, "revoke", revoke)
     users = lab.manager._vmis.users
+    users._last = access.BASE - 1
     vmi = lone_vmi()
     vmi.metadata.uid = "1"
     vmi.spec.volumes = [
@@ -54,6 +65,7 @@ async def test_rights_are_taken_back_before_the_user_is_free(lab: Lab, monkeypat
     ]
     await users.take(vmi)
     await users.revoke("1")
+    assert ended == [(access.BASE, 0)], "its processes end before its rights do"
     assert revoked == [(access.BASE, [Path("/data/x")])]
     assert lab.manager._vmis.records.grant("1") is not None
     await users.give_back("1")
