@@ -11,8 +11,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import stat
 import struct
+import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +59,65 @@ class UidPool:
 
 
 POOL = UidPool()
+
+
+def live_users() -> set[int]:
+    """The user ids of machines that any process of this host has now, also another daemon's. Blocks."""
+    return {uid for _, uid in _processes()}
+
+
+def end_all_of(uid: int, patience: float = 5.0) -> int:
+    """SIGKILL every process of a machine's user until none is left; the number of signals. Blocks. Root only.
+
+    A QEMU that a guest took over may have let go of its lock, so that nobody holds it for alive: before its user is
+    another machine's, it must be gone. Raises ``HostError`` when one cannot be killed.
+    """
+    if not is_root() or not POOL.holds(uid):
+        return 0
+    sent = 0
+    deadline = time.monotonic() + patience
+    while found := [pid for pid, owner in _processes() if owner == uid]:
+        sent += sum(_kill(pid, uid) for pid in found)
+        if time.monotonic() > deadline:
+            raise HostError(f"processes {found} of user {uid} cannot be killed", reason="HypervisorStuck")
+        time.sleep(0.02)
+    return sent
+
+
+def _processes() -> Iterator[tuple[int, int]]:
+    """(pid, uid) of every process of machines' users."""
+    for name in os.listdir("/proc"):
+        if name.isdecimal() and (uid := _user_of(int(name))) is not None:
+            yield int(name), uid
+
+
+def _user_of(pid: int) -> int | None:
+    """The machine's user that a process is; None for all others and for zombies."""
+    try:
+        # Not the owner of /proc/<pid>: that is root for a process that made itself undumpable.
+        status = Path(f"/proc/{pid}/status").read_text(errors="replace")
+        fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+        uid, state = int(fields["Uid"].split()[0]), fields["State"].split()[0]
+    except (OSError, ValueError, LookupError):
+        return None
+    return uid if POOL.holds(uid) and state not in "ZX" else None
+
+
+def _kill(pid: int, uid: int) -> bool:
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    try:
+        # Asked again now that the pidfd pins the process: the pid may have changed hands since it was found.
+        if _user_of(pid) != uid:
+            return False
+        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def is_root() -> bool:

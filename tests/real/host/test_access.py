@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -146,3 +147,31 @@ async def test_a_host_disk_behind_a_closed_directory_is_told(paths: Paths) -> No
     assert can(A, "w", found["host"].image.path)
     assert not can(B, "r", found["host"].image.path)
     await images.close()
+
+
+def asleep(uid: int) -> subprocess.Popen[bytes]:
+    """A process of a machine's user that nobody waits for."""
+    words = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "sleep", "60"]
+    started = subprocess.Popen(words)
+    deadline = time.monotonic() + 5
+    while uid not in access.live_users() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return started
+
+
+def test_nothing_of_a_user_is_left_before_it_is_used_again() -> None:
+    # Ids of the far end: real machines of this host may have others.
+    one, two = access.BASE + access.COUNT - 1, access.BASE + access.COUNT - 2
+    victims, bystander = [asleep(one), asleep(one)], asleep(two)
+    try:
+        assert {one, two} <= access.live_users()
+        assert access.end_all_of(one) >= 2
+        assert [victim.wait(5) for victim in victims] == [-9, -9]
+        assert bystander.poll() is None
+        assert one not in access.live_users() and two in access.live_users()
+        assert access.end_all_of(one) == 0
+        assert access.end_all_of(os.getuid()) == 0, "never a user that is no machine's"
+    finally:
+        for process in (*victims, bystander):
+            process.kill()
+            process.wait(5)

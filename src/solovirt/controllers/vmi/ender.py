@@ -121,8 +121,8 @@ class Ender:
 
     async def discard(self, uid: str) -> None:
         """Process, sockets, rights, files, records: in the order in which nothing can be lost track of."""
-        await self._machines.remove(uid)
         await self._users.revoke(uid)
+        await self._machines.remove(uid)
         await self._site.volumes.discard(uid)
         await self._users.give_back(uid)
         await self._records.drop_machine(uid)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 from pathlib import Path
 
 from solovirt.controllers.vmi.records import LaunchRecord, MachineRecords
@@ -124,13 +125,10 @@ def has_powered_off(instance: Instance) -> bool:
 
 
 def _remove_directory(path: Path) -> None:
-    """Sockets are all that lies in there; anything else stays and is told."""
+    """With everything that its machine left in there; no link is followed. What cannot be removed is told."""
     try:
-        for entry in os.scandir(path):
-            if not entry.is_dir(follow_symlinks=False):
-                os.unlink(entry.path)
-        path.rmdir()
+        shutil.rmtree(path)
     except FileNotFoundError:
         return
     except OSError as error:
-        log.warning("%s cannot be removed: %s", path, error.strerror)
+        log.warning("%s cannot be removed: %s", path, error.strerror or error)
