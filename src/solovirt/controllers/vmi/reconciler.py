@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from solovirt.api import registry
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.controllers.site import Key, Site
 from solovirt.controllers.vm.factory import NODE_NAME, VMI_FINALIZER
-from solovirt.controllers.vmi import pins, serial_log, status
+from solovirt.controllers.vmi import pins, status
 from solovirt.controllers.vmi.agent import AgentMonitor
 from solovirt.controllers.vmi.ender import Ender, has_acpi
 from solovirt.controllers.vmi.launcher import Launcher
-from solovirt.controllers.vmi.machines import Machines, has_powered_off
+from solovirt.controllers.vmi.machines import SERIAL_LOG, Machines, has_powered_off
 from solovirt.controllers.vmi.records import MachineRecords
 from solovirt.controllers.vmi.starter import Starter
 from solovirt.controllers.vmi.users import Users
 from solovirt.host import network
 from solovirt.host.model.bindings import Pins
+from solovirt.hypervisor import logfile
 from solovirt.hypervisor.instance import Instance
 from solovirt.hypervisor.model import InstanceEvent, RunState
 from solovirt.kit.aio import SerialQueues
@@ -32,6 +34,8 @@ from solovirt.kit.errors import NotFound
 log = logging.getLogger(__name__)
 
 VMIS = registry.VIRTUAL_MACHINE_INSTANCES
+LOOK_AT_LOGS = 5.0
+"""Seconds. QEMU's serial port takes a few MB/s at most."""
 
 
 class VirtualMachineInstances:
@@ -58,16 +62,11 @@ class VirtualMachineInstances:
         await self.agents.close()
 
     async def keep_logs_small(self) -> None:
-        """Runs until it is cancelled."""
+        """A guest can write without end, to its serial console and into QEMU's mouth. Runs until it is cancelled."""
         while True:
-            await asyncio.sleep(serial_log.LOOK_EVERY)
-            for instance in self._site.hypervisor.instances():
-                directory = self._site.paths.instance(instance.uid)
-                try:
-                    if await asyncio.to_thread(serial_log.keep_small, directory):
-                        log.info("instance %s: serial.log was moved aside", instance.uid)
-                except OSError as error:
-                    log.warning("instance %s: serial.log cannot be kept small: %s", instance.uid, error.strerror)
+            await asyncio.sleep(LOOK_AT_LOGS)
+            directories = [self._site.paths.instance(instance.uid) for instance in self._site.hypervisor.instances()]
+            await asyncio.to_thread(_trim_logs, directories)
 
     def know(self, uid: str, key: Key) -> None:
         """Events of this machine belong to that VMI."""
@@ -266,3 +265,15 @@ def _hold(vmi: VirtualMachineInstance) -> bool:
 
 def _key(vmi: VirtualMachineInstance) -> Key:
     return (vmi.metadata.namespace, vmi.metadata.name)
+
+
+def _trim_logs(directories: Iterable[Path]) -> None:
+    for directory in directories:
+        for name in (SERIAL_LOG, logfile.NAME):
+            try:
+                if logfile.trim(directory, name):
+                    log.info("instance %s: %s was cut, its end is in %s.1", directory.name, name, name)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                log.warning("instance %s: %s cannot be kept small: %s", directory.name, name, error.strerror)

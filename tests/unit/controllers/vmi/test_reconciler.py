@@ -13,7 +13,8 @@ from solovirt.api.kubevirt.spec.devices import Disk, DiskTarget
 from solovirt.api.kubevirt.spec.sources import CloudInitSource, ConfigMapSource, LocalObjectReference, Volume
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.api.meta import ObjectMeta, find_condition
-from solovirt.controllers.vmi import serial_log
+from solovirt.controllers.vmi import reconciler
+from solovirt.hypervisor import logfile
 from solovirt.hypervisor.model import RunState
 from solovirt.kit.errors import HostError
 from tests.unit.controllers.lab import VMIS, Lab, lone_vmi, refused
@@ -269,11 +270,12 @@ async def test_a_guest_that_writes_without_end_does_not_fill_the_disk(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uid = (await run(lab)).metadata.uid
-    log = lab.paths.instance(uid) / "serial.log"
-    log.write_bytes(b"x" * (serial_log.LIMIT + 1))
-    monkeypatch.setattr(serial_log, "LOOK_EVERY", 0.001)
+    logs = [lab.paths.instance(uid) / name for name in ("serial.log", "qemu.log")]
+    for log in logs:
+        log.write_bytes(b"x" * (logfile.TRIM_AT + 1))
+    monkeypatch.setattr(reconciler, "LOOK_AT_LOGS", 0.001)
     task = asyncio.create_task(lab.manager._vmis.keep_logs_small())
     async with asyncio.timeout(5):
-        while log.stat().st_size:
+        while any(log.stat().st_size for log in logs):
             await asyncio.sleep(0.001)
     task.cancel()
