@@ -85,9 +85,10 @@ class Recorder:
             uid=meta.uid,
             resource_version=meta.resource_version,
         )
+        message = printable(message, _MESSAGE_LIMIT)
         level = logging.INFO if kind == NORMAL else logging.WARNING
         log.log(level, "%s %s/%s: %s: %s", obj.kind, meta.namespace, meta.name, reason, message)
-        note = _Note(about, kind, reason, printable(message, _MESSAGE_LIMIT), self._clock())
+        note = _Note(about, kind, reason, message, self._clock())
         try:
             self._notes.put_nowait(note)
         except asyncio.QueueFull:

@@ -45,8 +45,14 @@ class VirtualMachines:
         try:
             await self._step(vm)
         except SolovirtError as error:
-            failure = Failure(error.reason if error.reason.startswith("Failed") else "FailedReconcile", str(error))
+            told = error.reason.startswith("Failed")
+            failure = Failure(error.reason if told else "FailedReconcile", str(error))
+            if not told:
+                self._site.events.warning(vm, failure.reason, failure.message)
             self.queue.retry(key)
+        except Exception:
+            self._site.events.warning(vm, "FailedReconcile", "internal error; the daemon's log has the traceback")
+            raise
         await self._write_status(key, failure)
 
     async def _step(self, vm: VirtualMachine) -> None:

@@ -99,6 +99,7 @@ class Launcher:
             argv=argv,
             run_as=prepared.run_as,
             paused=vmi.spec.start_strategy == "Paused",
+            pins=machine.pins,
             blobs=tuple(Path(path).name for path in ((kernel.kernel, kernel.initrd) if kernel else ()) if path),
         )
         # In one commit; all of it is on disk before QEMU is.

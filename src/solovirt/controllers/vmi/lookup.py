@@ -46,10 +46,14 @@ class Missing:
     storage: bool = False
 
 
+_NEEDS_SOMEBODY = ("FailedPvcNotFound", "FailedMount")
+
+
 def missing(vmi: VirtualMachineInstance, objects: Objects) -> list[Missing]:
-    """Everything that is not there yet."""
+    """Everything that is not there yet; what somebody has to do something about comes first."""
     namespace = vmi.metadata.namespace
-    return [problem for volume in vmi.spec.volumes for problem in _of_volume(volume, namespace, objects)]
+    found = [problem for volume in vmi.spec.volumes for problem in _of_volume(volume, namespace, objects)]
+    return sorted(found, key=lambda problem: problem.reason not in _NEEDS_SOMEBODY)
 
 
 def claims_of(vmi: VirtualMachineInstance) -> set[str]:
@@ -98,6 +102,10 @@ def _data_volume(name: str, namespace: str, objects: Objects) -> Iterator[Missin
 
 def _claim(name: str, namespace: str, objects: Objects) -> Iterator[Missing]:
     claim = objects.find(registry.PERSISTENT_VOLUME_CLAIMS, namespace, name)
+    filling = objects.find(registry.DATA_VOLUMES, namespace, name)
+    if claim is None and filling is not None:
+        yield Missing("NotAllDVsReady", f'PVC "{name}" is still to be made by its DataVolume', True)
+        return
     if claim is None:
         yield Missing("FailedPvcNotFound", f"PVC {namespace}/{name} does not exist, waiting for it to appear", True)
         return
@@ -106,7 +114,6 @@ def _claim(name: str, namespace: str, objects: Objects) -> Iterator[Missing]:
     elif claim.status.phase != "Bound":
         yield Missing("PVCNotBound", f"PVC {namespace}/{name} is not bound yet", True)
     else:
-        filling = objects.find(registry.DATA_VOLUMES, namespace, name)
         owned = filling is not None and any(ref.uid == filling.metadata.uid for ref in claim.metadata.owner_references)
         if filling is not None and owned and filling.status.phase != "Succeeded":
             yield Missing("NotAllDVsReady", f'PVC "{name}" is still being filled by its DataVolume', True)

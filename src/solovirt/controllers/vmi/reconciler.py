@@ -15,7 +15,7 @@ from solovirt.api import registry
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.controllers.site import Key, Site
 from solovirt.controllers.vm.factory import NODE_NAME, VMI_FINALIZER
-from solovirt.controllers.vmi import pins, status
+from solovirt.controllers.vmi import status
 from solovirt.controllers.vmi.agent import AgentMonitor
 from solovirt.controllers.vmi.ender import Ender, has_acpi
 from solovirt.controllers.vmi.launcher import Launcher
@@ -29,7 +29,7 @@ from solovirt.hypervisor import logfile
 from solovirt.hypervisor.instance import Instance
 from solovirt.hypervisor.model import InstanceEvent, RunState
 from solovirt.kit.aio import SerialQueues
-from solovirt.kit.errors import NotFound
+from solovirt.kit.errors import NotFound, SolovirtError
 
 log = logging.getLogger(__name__)
 
@@ -95,10 +95,20 @@ class VirtualMachineInstances:
         self._wake(uid)
 
     async def reconcile(self, key: Key) -> None:
-        """The next step of one VMI."""
+        """The next step of one VMI. What goes wrong is told in an event and tried again later."""
         vmi = self._objects.find(VMIS, *key)
         if vmi is None:
             return
+        try:
+            await self._reconcile(vmi, key)
+        except SolovirtError as error:
+            self._site.events.warning(vmi, "SyncFailed", str(error))
+            self.queue.retry(key)
+        except Exception:
+            self._site.events.warning(vmi, "SyncFailed", "internal error; the daemon's log has the traceback")
+            raise
+
+    async def _reconcile(self, vmi: VirtualMachineInstance, key: Key) -> None:
         uid = vmi.metadata.uid
         self._keys[uid] = key
         if vmi.metadata.deletion_timestamp is not None:
@@ -135,7 +145,7 @@ class VirtualMachineInstances:
         view = status.View(
             facts=self._site.facts,
             state=instance.run_state,
-            pins=self.records.pins(pins.key(vmi)) or Pins(),
+            pins=record.pins if record is not None else Pins(),
             networks=network.bind(vmi),
             agent_connected=instance.agent.connected,
             snapshot=self.agents.snapshot(uid),

@@ -24,7 +24,10 @@ T = TypeVar("T")
 
 
 class LaunchRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """``run_as`` is (uid, gid). ``blobs`` are the images' files that only this machine's command line names."""
+    """``run_as`` is (uid, gid). ``blobs`` are the images' files that only this machine's command line names.
+
+    ``pins`` is what this very machine was started with: its VM may be gone, or changed.
+    """
 
     namespace: str
     name: str
@@ -33,6 +36,7 @@ class LaunchRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     run_as: tuple[int, int] | None = None
     paused: bool = False
     blobs: tuple[str, ...] = ()
+    pins: Pins = Pins()
 
 
 class GrantRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

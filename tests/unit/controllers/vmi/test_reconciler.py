@@ -17,7 +17,7 @@ from solovirt.controllers.vmi import reconciler
 from solovirt.hypervisor import logfile
 from solovirt.hypervisor.model import RunState
 from solovirt.kit.errors import HostError
-from tests.unit.controllers.lab import VMIS, Lab, lone_vmi, refused
+from tests.unit.controllers.lab import VMIS, VMS, Lab, lone_vmi, refused
 
 
 async def run(lab: Lab, name: str = "lone", made: VirtualMachineInstance | None = None) -> VirtualMachineInstance:
@@ -279,3 +279,36 @@ async def test_a_guest_that_writes_without_end_does_not_fill_the_disk(
         while any(log.stat().st_size for log in logs):
             await asyncio.sleep(0.001)
     task.cancel()
+
+
+async def test_an_orphaned_vmi_is_still_itself(lab: Lab) -> None:
+    await lab.create("Always")
+    before = lab.vmi().status
+    await lab.objects.delete(VMS, "default", "vm", propagation="Orphan")
+    await lab.settle()
+    assert lab.objects.find(VMS, "default", "vm") is None
+    await lab.restart()
+    after = lab.vmi()
+    assert after.metadata.owner_references == []
+    assert (after.status.interfaces, after.status.machine) == (before.interfaces, before.machine)
+    await lab.objects.delete(VMIS, "default", "vm")
+    await lab.settle()
+    assert lab.find_vmi() is None
+
+
+@pytest.mark.parametrize("error", [HostError("the host hiccups"), ValueError("a defect")])
+async def test_a_reconciler_that_fails_tells_and_goes_on(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    async def fail(*_: object) -> None:
+        raise error
+
+    machines = lab.manager._vmis.machines
+    with monkeypatch.context() as patch:
+        patch.setattr(machines, "find", fail)
+        await run(lab)
+        assert "SyncFailed" in lab.reasons()
+        assert lab.vmi("lone").status.phase == ""
+    await asyncio.sleep(0.15)
+    await lab.settle()
+    assert lab.vmi("lone").status.phase == "Running"

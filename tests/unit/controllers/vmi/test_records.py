@@ -4,7 +4,7 @@ from solovirt.controllers.vmi.records import GrantRecord, LaunchRecord, MachineR
 from solovirt.host.model.bindings import Pins
 from tests.unit.controllers.lab import Lab
 
-LAUNCH = LaunchRecord("default", "vm", "uuid", ("qemu",), (1, 2), True, ("blob",))
+LAUNCH = LaunchRecord("default", "vm", "uuid", ("qemu",), (1, 2), True, ("blob",), Pins(uuid="x"))
 
 
 async def test_records_come_back(lab: Lab) -> None:
