@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import socketserver
@@ -78,7 +79,9 @@ class _Http(BaseHTTPRequestHandler):
         body: Json = json.loads(data) if data else None
         headers = {k.lower(): v for k, v in self.headers.items()}
         request = Request(self.command, unquote(parts.path), dict(parse_qsl(parts.query)), headers, body)
-        self._send(self.server.api.answer(request))
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            # A client may leave as soon as it has seen enough of a watch.
+            self._send(self.server.api.answer(request))
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from solovirt import __version__
 from solovirt.cli import http
 from solovirt.cli.endpoint import Endpoint
-from solovirt.kit.errors import Cause, SolovirtError
+from solovirt.kit.errors import Cause, SolovirtError, TimedOut, Unavailable
 from solovirt.kit.jsontypes import Json, JsonObject, get_list, get_object, get_str
 
+EXTENSIONS = "subresources.solovirt.io"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 
 
@@ -30,6 +31,7 @@ class ApiError(SolovirtError):
             causes=causes,
         )
         self.status = status
+        self.is_status = body.get("kind") == "Status"
 
 
 class Client:
@@ -68,9 +70,20 @@ class Client:
         finally:
             response.close()
 
-    def watch(self, path: str, query: Mapping[str, str], *, accept: str = "application/json") -> Iterator[JsonObject]:
-        """The events of a watch; a 410 inside the stream raises ApiError."""
+    def watch(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        *,
+        accept: str = "application/json",
+        deadline: float | None = None,
+    ) -> Iterator[JsonObject]:
+        """The events of a watch until the server ends it, or the deadline (time.monotonic) is there.
+
+        A 410 inside the stream raises ApiError.
+        """
         response = self.open("GET", path, {**query, "watch": "true"}, accept=accept)
+        response.deadline = deadline
         try:
             for line in response.lines():
                 event = _object(line)
@@ -78,6 +91,8 @@ class Client:
                     status = get_object(event, "object")
                     raise ApiError(int(str(status.get("code") or 500)), status)
                 yield event
+        except TimedOut:
+            return
         finally:
             response.close()
 
@@ -113,7 +128,7 @@ class Client:
         if response.status >= 400:
             data = response.read()
             response.close()
-            raise ApiError(response.status, _status(response.status, data))
+            raise refusal(path, response.status, data)
         return response
 
 
@@ -138,10 +153,26 @@ def path_of(group: str, version: str, plural: str, namespace: str = "", name: st
     return "/".join(parts)
 
 
+def refusal(path: str, status: int, data: bytes) -> SolovirtError:
+    """What an answer of 400 and above says. A path that is ours alone is unknown to other servers."""
+    error = ApiError(status, _status(status, data))
+    if status == 404 and not error.is_status and path.startswith(f"/apis/{EXTENSIONS}/"):
+        return SolovirtError(
+            "this server has no solovirt extensions",
+            hint="exec, agent, logs, explain vm and image work with a solovirt daemon only",
+        )
+    if status == 401 and not error.causes:
+        error.hint = "give --token or --client-certificate, or check the user in KUBECONFIG"
+    return error
+
+
 def _object(data: bytes) -> JsonObject:
     if not data.strip():
         return {}
-    value: Json = json.loads(data)
+    try:
+        value: Json = json.loads(data)
+    except ValueError:
+        raise Unavailable("the server's answer is not JSON: is this a Kubernetes API server?") from None
     if not isinstance(value, dict):
         raise SolovirtError("the server answered with JSON that is not an object")
     return value
@@ -150,7 +181,7 @@ def _object(data: bytes) -> JsonObject:
 def _status(code: int, data: bytes) -> JsonObject:
     try:
         return _object(data)
-    except (ValueError, SolovirtError):
+    except SolovirtError:
         text = data.decode("utf-8", "replace").strip()[:500]
         return {"message": text or f"the server answered {code}", "reason": "NotFound" if code == 404 else ""}
 

@@ -7,7 +7,7 @@ import sys
 from functools import cached_property
 
 from solovirt.cli.client import Client
-from solovirt.cli.endpoint import Endpoint, choose
+from solovirt.cli.endpoint import Credentials, Endpoint, choose
 
 
 class Context:
@@ -16,15 +16,13 @@ class Context:
     def __init__(self) -> None:
         self.server = os.environ.get("SOLOVIRT_SERVER", "")
         self.kube_context = ""
-        self.token = ""
-        self.ca_file = ""
-        self.insecure = False
+        self.credentials = Credentials()
         self.namespace_option = ""
         self.all_namespaces = False
 
     @cached_property
     def endpoint(self) -> Endpoint:
-        return choose(self.server, self.kube_context, insecure=self.insecure, token=self.token, ca_file=self.ca_file)
+        return choose(self.server, self.kube_context, self.credentials)
 
     @cached_property
     def client(self) -> Client:

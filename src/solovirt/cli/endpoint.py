@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from solovirt.kit import locations
 from solovirt.kit.errors import BadRequest, Unavailable
@@ -16,8 +16,16 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
 
+CONNECT_TIMEOUT = 30
+
+
 class Endpoint:
-    """One API server: how to connect to it, what to put before each path, and what to say in each request."""
+    """One API server: how to connect to it, what to put before each path, and what to say in each request.
+
+    ``autostart`` False: a local daemon that is not there stays away.
+    """
+
+    autostart = True
 
     def __init__(
         self,
@@ -26,6 +34,7 @@ class Endpoint:
         host: str = "localhost",
         port: int = 0,
         tls: SSLContext | None = None,
+        server_name: str = "",
         base_path: str = "",
         headers: dict[str, str] | None = None,
         namespace: str = "",
@@ -34,6 +43,7 @@ class Endpoint:
         self.host = host
         self.port = port
         self.tls = tls
+        self.server_name = server_name or host
         self.base_path = base_path.rstrip("/")
         self.headers = headers or {}
         self.namespace = namespace
@@ -53,11 +63,12 @@ class Endpoint:
         try:
             if self.unix:
                 return self._connect_unix()
-            plain = socket.create_connection((self.host, self.port), timeout=30)
-            plain.settimeout(None)
-            return self.tls.wrap_socket(plain, server_hostname=self.host) if self.tls else plain
+            plain = socket.create_connection((self.host, self.port), timeout=CONNECT_TIMEOUT)
+            connected = self.tls.wrap_socket(plain, server_hostname=self.server_name) if self.tls else plain
         except OSError as error:
-            raise Unavailable(f"cannot reach {self}: {error.strerror or error}") from error
+            raise unreachable(self, error) from error
+        connected.settimeout(None)
+        return connected
 
     def _connect_unix(self) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -78,31 +89,61 @@ class LocalEndpoint(Endpoint):
     def connect(self) -> socket.socket:
         try:
             return self._connect_unix()
-        except (FileNotFoundError, ConnectionRefusedError):
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            if not self.autostart:
+                raise unreachable(self, error) from error
             from solovirt.cli.autostart import start_daemon
 
             start_daemon(self.unix)
             return super().connect()
         except OSError as error:
-            raise Unavailable(f"cannot reach {self}: {error.strerror or error}") from error
+            raise unreachable(self, error) from error
 
 
-def choose(server: str, context: str, *, insecure: bool = False, token: str = "", ca_file: str = "") -> Endpoint:
+class Credentials(NamedTuple):
+    """What the options say about a remote server. Anything given wins over the kubeconfig's."""
+
+    token: str = ""
+    ca_file: str = ""
+    certificate: str = ""
+    key: str = ""
+    insecure: bool = False
+
+
+ANYBODY = Credentials()
+
+
+def unreachable(endpoint: Endpoint, error: OSError) -> Unavailable:
+    """In words, with the way out where there is one. Certificate errors tell the reason, not where OpenSSL found it."""
+    if distrust := getattr(error, "verify_message", ""):
+        return Unavailable(
+            f"the certificate of {endpoint} is not trusted: {distrust}",
+            hint="--certificate-authority FILE, or certificate-authority in the kubeconfig, names the CA to trust",
+        )
+    if endpoint.tls and (reason := getattr(error, "reason", "")):
+        return Unavailable(f"no TLS connection to {endpoint}: {str(reason).replace('_', ' ').lower()}")
+    return Unavailable(f"cannot reach {endpoint}: {error.strerror or error}")
+
+
+def choose(server: str, context: str, credentials: Credentials = ANYBODY) -> Endpoint:
     """``--server`` wins, then KUBECONFIG, then the local daemon.
 
-    Raises BadRequest for a URL or kubeconfig that cannot be used.
+    Raises BadRequest for a URL or kubeconfig that cannot be used, and for credentials that nobody would look at.
     """
     if server.startswith("unix://"):
-        return Endpoint(unix=server.removeprefix("unix://"))
-    if server:
+        found = Endpoint(unix=server.removeprefix("unix://"))
+    elif server:
         from solovirt.cli.remote import from_url
 
-        return from_url(server, insecure=insecure, token=token, ca_file=ca_file)
-    kubeconfig = os.environ.get("KUBECONFIG", "")
-    if kubeconfig:
-        from solovirt.cli.remote import from_kubeconfig
+        return from_url(server, credentials)
+    elif kubeconfig := os.environ.get("KUBECONFIG", ""):
+        from solovirt.cli.kubeconfig import load
 
-        return from_kubeconfig(kubeconfig, context)
-    if context:
+        return load(kubeconfig, context, credentials)
+    elif context:
         raise BadRequest("--context needs KUBECONFIG", hint="set KUBECONFIG to the file that has this context")
-    return LocalEndpoint()
+    else:
+        found = LocalEndpoint()
+    if any(credentials):
+        raise BadRequest("tokens and certificates are for remote servers", hint="give --server URL or set KUBECONFIG")
+    return found

@@ -7,35 +7,51 @@ answers may have a Content-Length, be chunked, or end with the connection. It mu
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import BinaryIO
 
-from solovirt.kit.errors import Unavailable
+from solovirt.kit.errors import TimedOut, Unavailable
 
 MAX_HEADER = 65536
 
 
 class Response:
-    """Status line and headers (names in lower case) of one answer; ``read`` or ``chunks`` give the body."""
+    """Status line and headers (names in lower case) of one answer; ``read`` or ``chunks`` give the body.
+
+    ``deadline`` (time.monotonic) may be set at any time: reading the body raises TimedOut when it has passed.
+    """
 
     def __init__(self, status: int, headers: Mapping[str, str], stream: BinaryIO, sock: socket.socket) -> None:
         self.status = status
         self.headers = headers
+        self.deadline: float | None = None
         self._stream = stream
         self._socket = sock
 
     def chunks(self) -> Iterator[bytes]:
         """The body as it arrives. Raises Unavailable when the server goes away in the middle."""
-        if self.headers.get("transfer-encoding", "").lower() == "chunked":
-            yield from self._chunked()
-        elif (length := self.headers.get("content-length")) is not None:
-            yield from self._sized(int(length))
-        else:
-            while data := self._stream.read(65536):
-                yield data
+        try:
+            if self.headers.get("transfer-encoding", "").lower() == "chunked":
+                yield from self._chunked()
+            elif (length := self.headers.get("content-length")) is not None:
+                yield from self._sized(int(length))
+            else:
+                while data := self._stream.read(65536):
+                    yield data
+        except TimeoutError:
+            raise TimedOut("the server's answer did not end in time") from None
+        except OSError as error:
+            raise broken(error) from error
+        except ValueError as error:
+            raise Unavailable(f"the server's answer is not HTTP: {error}") from error
 
     def read(self) -> bytes:
-        return b"".join(self.chunks())
+        """All of the body; the connection is closed then, also when it broke."""
+        try:
+            return b"".join(self.chunks())
+        finally:
+            self.close()
 
     def lines(self) -> Iterator[bytes]:
         """Lines of a streamed body without their newline; an unfinished last line is given too."""
@@ -50,6 +66,11 @@ class Response:
         self._stream.close()
         self._socket.close()
 
+    def _arm(self) -> None:
+        if self.deadline is not None:
+            # Not 0, which would mean "do not block".
+            self._socket.settimeout(max(self.deadline - time.monotonic(), 0.001))
+
     def _sized(self, length: int) -> Iterator[bytes]:
         while length > 0:
             data = self._stream.read(min(length, 1 << 20))
@@ -60,6 +81,7 @@ class Response:
 
     def _chunked(self) -> Iterator[bytes]:
         while True:
+            self._arm()
             line = self._stream.readline(MAX_HEADER)
             if not line:
                 raise Unavailable("the server closed the connection in the middle of an answer")
@@ -91,13 +113,17 @@ def request(
     sock = connect()
     try:
         sock.sendall(head.encode("latin-1", "replace") + (body or b""))
-    except BrokenPipeError:
+    except (BrokenPipeError, ConnectionResetError):
         pass  # the answer may still be readable: a server may refuse before it has read the body
     stream = sock.makefile("rb")
     try:
         status, answer_headers = _read_head(stream)
         while status == 100:
             status, answer_headers = _read_head(stream)
+    except OSError as error:
+        stream.close()
+        sock.close()
+        raise broken(error) from error
     except BaseException:
         stream.close()
         sock.close()
@@ -105,8 +131,17 @@ def request(
     return Response(status, answer_headers, stream, sock)
 
 
+def broken(error: OSError) -> Unavailable:
+    """TLS 1.3 tells a client only here that its certificate is missing or refused."""
+    reason = str(getattr(error, "reason", "")).replace("_", " ").lower()
+    hint = "give --client-certificate and --client-key" if "certificate" in reason else ""
+    return Unavailable(f"the connection to the server broke: {reason or error.strerror or error}", hint=hint)
+
+
 def _read_head(stream: BinaryIO) -> tuple[int, dict[str, str]]:
     line = stream.readline(MAX_HEADER)
+    if not line:
+        raise Unavailable("the server closed the connection without an HTTP answer")
     parts = line.split(None, 2)
     if len(parts) < 2 or not parts[0].startswith(b"HTTP/1.") or not parts[1].isdigit():
         raise Unavailable("the server did not answer with HTTP")

@@ -6,6 +6,8 @@ Only the module of the command that is run gets imported, and only its parser is
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
@@ -57,8 +59,15 @@ class Command(Protocol):
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code: 0, 1 for an error, 2 for a wrong call, 130 after ^C."""
     words = sys.argv[1:] if argv is None else argv
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names and messages may have letters that the locale's encoding lacks.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return dispatch(words)
+        try:
+            return dispatch(words)
+        finally:
+            # Here a reader that has gone is an exception; at the interpreter's end it would be a message.
+            sys.stdout.flush()
     except SolovirtError as error:
         report(error)
         return 1
@@ -66,18 +75,23 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         # `solovirt get vm | head`: whoever read our output has gone; nothing is wrong.
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), sys.stdout.fileno())
         return 141
 
 
 def dispatch(words: list[str]) -> int:
     """Split off the options before the verb, build the verb's parser, run it."""
     leading, verb, rest = split_verb(words)
-    if not verb or verb == "help":
+    if verb == "help" and rest[:1] and rest[0] in COMMANDS:
+        leading, verb, rest = [], rest[0], ["--help"]
+    if verb == "help" or not words or (not verb and {"-h", "--help"} & set(leading)):
         print(overview())
         return 0
+    if not verb:
+        print(f"solovirt: no command given\n{USAGE}\n`solovirt help` lists the commands", file=sys.stderr)
+        return 2
     if "--version" in leading:
-        verb = "version"
+        leading, verb, rest = [], "version", []
     if verb not in COMMANDS:
         from solovirt.kit.names import nearest
 
@@ -97,7 +111,16 @@ def dispatch(words: list[str]) -> int:
     return command.run(args, fill_context(args), verb)
 
 
-OPTIONS_WITH_VALUE = ("-n", "--namespace", "--server", "--context", "--token", "--certificate-authority")
+OPTIONS_WITH_VALUE = (
+    "-n",
+    "--namespace",
+    "--server",
+    "--context",
+    "--token",
+    "--certificate-authority",
+    "--client-certificate",
+    "--client-key",
+)
 
 
 TAKES_TAIL = ("exec",)

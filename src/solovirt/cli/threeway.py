@@ -48,3 +48,29 @@ def patch(last: JsonObject, live: JsonObject, wanted: JsonObject) -> JsonObject:
         if key not in wanted and key in live:
             result[key] = None
     return result
+
+
+def merged(original: JsonObject, change: JsonObject) -> JsonObject:
+    """``original`` with the merge patch applied (RFC 7396)."""
+    result = dict(original)
+    for key, value in change.items():
+        before = result.get(key)
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, dict):
+            result[key] = merged(before if isinstance(before, dict) else {}, value)
+        else:
+            result[key] = value
+    return result
+
+
+def disagreements(ours: JsonObject, theirs: JsonObject, path: str = "") -> list[str]:
+    """The fields that two merge patches of one object set to different values."""
+    found: list[str] = []
+    for key in ours.keys() & theirs.keys():
+        mine, other = ours[key], theirs[key]
+        if isinstance(mine, dict) and isinstance(other, dict):
+            found += disagreements(mine, other, f"{path}{key}.")
+        elif mine != other:
+            found.append(f"{path}{key}")
+    return sorted(found)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from solovirt.cli.client import path_of
-from solovirt.cli.commands.logs import EXTENSIONS
+from solovirt.cli.client import EXTENSIONS, path_of
 from solovirt.cli.context import Context
 from solovirt.cli.kinds import VMI
 from solovirt.kit.errors import BadRequest

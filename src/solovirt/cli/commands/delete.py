@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 
+from solovirt.cli import follow, targets
 from solovirt.cli.client import ApiError, path_of
-from solovirt.cli.commands.get import resolve
 from solovirt.cli.context import Context
 from solovirt.cli.kinds import Kind, by_manifest
-from solovirt.kit.errors import BadRequest
+from solovirt.cli.progress import Progress
+from solovirt.kit.errors import BadRequest, TimedOut
 from solovirt.kit.jsontypes import JsonObject, get_list, get_object, get_str
 
 EPILOG = """examples:
@@ -25,8 +25,7 @@ Target = tuple[Kind, str, str]
 
 def add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
     parser.epilog = EPILOG
-    parser.add_argument("kinds", nargs="?", default="", metavar="KIND[,KIND...][/NAME]")
-    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("words", nargs="*", default=[], metavar="KIND[/NAME] [NAME ...]")
     parser.add_argument("-f", "--filename", action="append", default=[], metavar="FILE", help="file, folder or -")
     parser.add_argument("-R", "--recursive", action="store_true", help="folders with all their subfolders")
     parser.add_argument("-l", "--selector", default="", metavar="LABELS", help="label selector")
@@ -68,6 +67,8 @@ def run(args: argparse.Namespace, context: Context, verb: str) -> int:
 
 def _targets(args: argparse.Namespace, context: Context) -> list[Target]:
     if args.filename:
+        if args.words or args.selector or args.all:
+            raise BadRequest("give -f, or kinds and names: not both")
         from solovirt.cli.manifests import read
 
         found: list[Target] = []
@@ -75,12 +76,15 @@ def _targets(args: argparse.Namespace, context: Context) -> list[Target]:
             kind = by_manifest(context.client, get_str(manifest.value, "apiVersion"), get_str(manifest.value, "kind"))
             found.append((kind, (manifest.namespace or context.namespace) if kind.namespaced else "", manifest.name))
         return found
-    if not args.kinds:
+    if not args.words:
         raise BadRequest("nothing to delete was named", hint="`solovirt delete vm NAME` or `solovirt delete -f FILE`")
-    kinds, names = resolve(context, args.kinds, args.names)
-    if not names and not args.all and not args.selector:
+    groups = targets.resolve(context, args.words)
+    if any(names for _, names in groups):
+        if args.all or args.selector:
+            raise BadRequest("give names, or -l or --all: not both")
+    elif not args.all and not args.selector:
         raise BadRequest("resource(s) were provided, but no name was specified", hint="give names, -l or --all")
-    return [target for kind in kinds for target in _of_kind(args, context, kind, names)]
+    return [target for kind, names in groups for target in _of_kind(args, context, kind, names)]
 
 
 def _of_kind(args: argparse.Namespace, context: Context, kind: Kind, names: list[str]) -> list[Target]:
@@ -93,30 +97,20 @@ def _of_kind(args: argparse.Namespace, context: Context, kind: Kind, names: list
     return [(kind, get_str(m, "namespace"), get_str(m, "name")) for m in metas]
 
 
-def _wait(context: Context, targets: list[Target], timeout: str) -> None:
-    """Poll with a growing interval; a line of progress when it takes long and a person is watching."""
+def _wait(context: Context, accepted: list[Target], timeout: str) -> None:
+    """Until none of them is there. What took an object's name meanwhile is another object (another uid)."""
     from solovirt.cli.durations import seconds
 
     limit = seconds(timeout)
-    started = time.monotonic()
-    for kind, namespace, name in targets:
-        path = path_of(kind.group, kind.version, kind.plural, namespace, name)
-        pause, told = 0.01, False
-        while _exists(context, path):
-            if limit and time.monotonic() - started > limit:
-                raise BadRequest(f'timed out waiting for {kind.qualified} "{name}" to be gone')
-            if not told and time.monotonic() - started > 2 and sys.stderr.isatty():
-                context.note(f"waiting for {kind.singular} {name} to shut down (^C stops waiting, not the deletion)")
-                told = True
-            time.sleep(pause)
-            pause = min(pause * 1.5, 0.5)
-
-
-def _exists(context: Context, path: str) -> bool:
-    try:
-        context.client.get(path)
-    except ApiError as error:
-        if error.status == 404:
-            return False
-        raise
-    return True
+    deadline = time.monotonic() + limit if limit else None
+    with Progress(quiet=True) as progress:
+        for kind, namespace, name in accepted:
+            uid = ""
+            for obj in follow.states(context.client, kind, namespace, name, deadline=deadline):
+                now = get_str(get_object(obj or {}, "metadata"), "uid")
+                uid = uid or now
+                if obj is None or now != uid:
+                    break
+                progress.text(f"waiting for {kind.singular} {name} to go (^C stops waiting, not the deletion)")
+            else:
+                raise TimedOut(f'timed out waiting for {kind.qualified} "{name}" to be gone')

@@ -4,44 +4,44 @@ from __future__ import annotations
 
 import argparse
 
+from solovirt.cli import targets
 from solovirt.cli.client import path_of
-from solovirt.cli.commands.get import resolve
 from solovirt.cli.context import Context
 from solovirt.cli.kinds import EVENT, VM, VMI, Kind
 from solovirt.cli.output import clean, table_text
 from solovirt.cli.threeway import ANNOTATION
-from solovirt.kit.errors import BadRequest
 from solovirt.kit.jsontypes import Json, JsonObject, get_int, get_list, get_object, get_str
 
 HIDDEN_METADATA = ("name", "namespace", "labels", "annotations", "managedFields")
 
 
 def add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
-    parser.add_argument("kinds", metavar="KIND[/NAME]")
-    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("words", nargs="+", metavar="KIND[/NAME] [NAME ...]")
     parser.add_argument("-l", "--selector", default="", metavar="LABELS")
     parser.add_argument("--show-events", choices=("true", "false"), default="true")
 
 
 def run(args: argparse.Namespace, context: Context, verb: str) -> int:
-    kinds, names = resolve(context, args.kinds, args.names)
-    kind = kinds[0]
-    scope = (context.namespace if names else context.scope) if kind.namespaced else ""
-    if names:
-        objects = [context.client.get(path_of(kind.group, kind.version, kind.plural, scope, n)) for n in names]
-    else:
-        query = {"labelSelector": args.selector} if args.selector else None
-        listing = context.client.get(path_of(kind.group, kind.version, kind.plural, scope), query)
-        objects = [o for o in get_list(listing, "items") if isinstance(o, dict)]
-    if not objects:
-        raise BadRequest(f"no {kind.plural} to describe")
-    for position, obj in enumerate(objects):
+    groups = targets.resolve(context, args.words)
+    found = [(kind, obj) for kind, names in groups for obj in _objects(args, context, kind, names)]
+    if not found:
+        context.note(f"no {', '.join(kind.plural for kind, _ in groups)} to describe")
+    for position, (kind, obj) in enumerate(found):
         if position:
             print("\n")
         print("\n".join(lines(obj, kind)))
         if args.show_events == "true":
             print(events_text(context, obj, kind))
     return 0
+
+
+def _objects(args: argparse.Namespace, context: Context, kind: Kind, names: list[str]) -> list[JsonObject]:
+    scope = (context.namespace if names else context.scope) if kind.namespaced else ""
+    if names:
+        return [context.client.get(path_of(kind.group, kind.version, kind.plural, scope, n)) for n in names]
+    query = {"labelSelector": args.selector} if args.selector else None
+    listing = context.client.get(path_of(kind.group, kind.version, kind.plural, scope), query)
+    return [o for o in get_list(listing, "items") if isinstance(o, dict)]
 
 
 def lines(obj: JsonObject, kind: Kind) -> list[str]:

@@ -6,9 +6,9 @@ import argparse
 import asyncio
 import json
 import os
-import sys
 
 from solovirt.cli.context import Context
+from solovirt.cli.progress import styled
 from solovirt.kit.jsontypes import JsonObject
 
 COLOURS = {"OK": "32", "WARN": "33", "FAIL": "31"}
@@ -41,4 +41,4 @@ def run(args: argparse.Namespace, context: Context, verb: str) -> int:
 
 def _paint(status: str) -> str:
     text = f"{status:<4}"
-    return f"\x1b[{COLOURS[status]}m{text}\x1b[0m" if sys.stdout.isatty() else text
+    return f"\x1b[{COLOURS[status]}m{text}\x1b[0m" if styled(1) else text

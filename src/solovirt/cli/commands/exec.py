@@ -6,8 +6,7 @@ import argparse
 import base64
 import sys
 
-from solovirt.cli.client import path_of
-from solovirt.cli.commands.logs import EXTENSIONS
+from solovirt.cli.client import EXTENSIONS, path_of
 from solovirt.cli.context import Context
 from solovirt.cli.durations import seconds
 from solovirt.cli.kinds import VMI

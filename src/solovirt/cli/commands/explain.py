@@ -14,10 +14,10 @@ import sys
 import uuid
 from typing import TYPE_CHECKING
 
-from solovirt.cli.client import path_of
-from solovirt.cli.commands.logs import EXTENSIONS
+from solovirt.cli.client import EXTENSIONS, path_of
 from solovirt.cli.context import Context
 from solovirt.cli.kinds import VM
+from solovirt.cli.progress import styled
 from solovirt.kit.errors import BadRequest, HostError
 from solovirt.kit.jsontypes import get_str
 
@@ -77,7 +77,7 @@ def show(explanation: Explanation, form: str) -> None:
     elif form == "json":
         text = explain.json_text(explanation)
     else:
-        text = explain.table(explanation, colour=sys.stdout.isatty())
+        text = explain.table(explanation, colour=styled(1))
     sys.stdout.write(text)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from solovirt.cli.context import Context
 from solovirt.cli.output import table_text
-from solovirt.kit.errors import BadRequest, SolovirtError
+from solovirt.cli.progress import Progress, megabytes
+from solovirt.kit.errors import BadRequest, SolovirtError, Unavailable
 from solovirt.kit.jsontypes import JsonObject, get_int, get_list, get_str
 
 EPILOG = """examples:
@@ -35,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
 def run(args: argparse.Namespace, context: Context, verb: str) -> int:
     if args.action == "ls":
         return _list(args, context)
+    if args.action in ("build", "import") and not context.endpoint.unix:
+        raise BadRequest(f"image {args.action} needs the daemon of this host: it opens the files itself")
     if not args.reference:
         raise BadRequest(f"image {args.action} needs a reference", hint="`solovirt image --help` has examples")
     if args.action == "build":
@@ -64,10 +66,6 @@ def _list(args: argparse.Namespace, context: Context) -> int:
     return 0
 
 
-def megabytes(size: int) -> str:
-    return f"{size / (1 << 20):.1f} MiB"
-
-
 def _files(args: argparse.Namespace) -> JsonObject:
     """Path inside the image -> absolute path of the local file."""
     files: JsonObject = {}
@@ -92,10 +90,9 @@ def _build(args: argparse.Namespace, context: Context) -> int:
     from solovirt.host.tiny.build import build, image_files
     from solovirt.kit.paths import from_environment
 
-    show = Progress()
     paths = from_environment()
-    tiny = build(_build_folder(paths.state), progress=show.text)
-    show.end()
+    with Progress() as show:
+        tiny = build(_build_folder(paths.state), progress=show.text)
     files: JsonObject = {inside: str(local) for inside, local in image_files(tiny).items()}
     return _send(context, {"action": "import", "reference": TINY, "files": files})
 
@@ -108,42 +105,18 @@ def _build_folder(state: Path) -> Path:
 
 def _send(context: Context, body: JsonObject) -> int:
     """Pull or import in the daemon; its progress lines are shown as they come."""
-    show = Progress()
+    digest = ""
     reference = get_str(body, "reference")
-    for line in context.client.stream("POST", PATH, None, body):
-        if error := get_str(line, "error"):
-            show.end()
-            raise SolovirtError(error, reason=get_str(line, "reason"), hint=get_str(line, "hint"))
-        if get_str(line, "digest"):
-            show.end()
-            print(f"{reference} {get_str(line, 'digest')}")
-        else:
-            show.bytes(get_str(line, "message") or reference, get_int(line, "done"), get_int(line, "total"))
+    with Progress() as show:
+        for line in context.client.stream("POST", PATH, None, body):
+            if error := get_str(line, "error"):
+                raise SolovirtError(error, reason=get_str(line, "reason"), hint=get_str(line, "hint"))
+            digest = get_str(line, "digest") or digest
+            if not digest:
+                show.bytes(get_str(line, "message") or reference, get_int(line, "done"), get_int(line, "total"))
+    if not digest:
+        raise Unavailable(
+            f"the server stopped in the middle of {reference}", hint="the same command goes on from there"
+        )
+    print(f"{reference} {digest}")
     return 0
-
-
-class Progress:
-    """One line that is rewritten on a terminal, one line for each step elsewhere."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._last = ""
-
-    def text(self, message: str) -> None:
-        if message == self._last:
-            return
-        self._last = message
-        print(f"\r\x1b[K{message}" if self._terminal else message, end="" if self._terminal else "\n", file=sys.stderr)
-        sys.stderr.flush()
-
-    def bytes(self, what: str, done: int, total: int) -> None:
-        if total:
-            self.text(
-                f"{what}: {megabytes(done)} of {megabytes(total)} ({done * 100 // total} %)" if self._terminal else what
-            )
-        else:
-            self.text(what)
-
-    def end(self) -> None:
-        if self._terminal and self._last:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

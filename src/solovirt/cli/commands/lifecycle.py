@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 
+from solovirt.cli import follow
 from solovirt.cli.client import path_of
 from solovirt.cli.context import Context
 from solovirt.cli.durations import seconds
 from solovirt.cli.kinds import VM, VMI
-from solovirt.kit.errors import BadRequest, TimedOut
+from solovirt.cli.progress import Progress
+from solovirt.kit.errors import BadRequest, NotFound, TimedOut
 from solovirt.kit.jsontypes import JsonObject, get_object, get_str
 
 SUBRESOURCES = "subresources.kubevirt.io"
@@ -77,19 +78,15 @@ def _instance_uid(context: Context, name: str) -> str:
 
 
 def _wait(context: Context, name: str, goal: str, timeout: float, old_uid: str) -> None:
-    """Follow printableStatus; each change is a line on stderr."""
+    """Follow printableStatus, showing it on a terminal. ``old_uid`` is of the instance that must be replaced."""
     deadline = time.monotonic() + timeout
-    path = path_of(VM.group, VM.version, VM.plural, context.namespace, name)
-    shown = ""
-    while True:
-        status = get_str(get_object(context.client.get(path), "status"), "printableStatus")
-        if status != shown and sys.stderr.isatty():
-            context.note(f"{name}: {status}")
-            shown = status
-        if status == goal and not (old_uid and _instance_uid(context, name) == old_uid):
-            return
-        if time.monotonic() > deadline:
-            raise TimedOut(
-                f"VM {name} is {status} after {timeout:g} s, not {goal}", hint=f"solovirt describe vm {name}"
-            )
-        time.sleep(0.1)
+    status = ""
+    with Progress(quiet=True) as progress:
+        for vm in follow.states(context.client, VM, context.namespace, name, deadline=deadline):
+            if vm is None:
+                raise NotFound(f"VM {name} was deleted meanwhile")
+            status = get_str(get_object(vm, "status"), "printableStatus")
+            progress.text(f"{name}: {status}")
+            if status == goal and not (old_uid and _instance_uid(context, name) == old_uid):
+                return
+    raise TimedOut(f"VM {name} is {status} after {timeout:g} s, not {goal}", hint=f"solovirt describe vm {name}")

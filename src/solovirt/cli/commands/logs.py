@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from solovirt.cli.client import path_of
+from solovirt.cli.client import EXTENSIONS, path_of
 from solovirt.cli.context import Context
 from solovirt.cli.kinds import VMI
-
-EXTENSIONS = "subresources.solovirt.io"
 
 
 def add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 
-from solovirt.cli.client import ApiError, path_of
-from solovirt.cli.commands.get import resolve
+from solovirt.cli import follow, targets
+from solovirt.cli.client import path_of
 from solovirt.cli.context import Context
 from solovirt.cli.durations import seconds
 from solovirt.cli.kinds import Kind
-from solovirt.kit.errors import BadRequest
+from solovirt.cli.progress import Progress
+from solovirt.kit.errors import BadRequest, TimedOut
 from solovirt.kit.jsontypes import Json, JsonObject, get_list, get_object, get_str
 
 EPILOG = """examples:
@@ -24,8 +24,7 @@ EPILOG = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
     parser.epilog = EPILOG
-    parser.add_argument("kinds", metavar="KIND[/NAME]")
-    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("words", nargs="+", metavar="KIND[/NAME] [NAME ...]")
     parser.add_argument("--for", dest="goal", required=True, metavar="GOAL", help="condition=X, jsonpath=P=V, delete")
     parser.add_argument("--timeout", default="30s", metavar="TIME", help="default: 30s; 0 checks once")
     parser.add_argument("-l", "--selector", default="", metavar="LABELS")
@@ -33,13 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
 
 
 def run(args: argparse.Namespace, context: Context, verb: str) -> int:
-    kinds, names = resolve(context, args.kinds, args.names)
-    kind = kinds[0]
+    reached({}, args.goal)
+    groups = targets.resolve(context, args.words)
     deadline = time.monotonic() + seconds(args.timeout)
-    names = names or _listed(args, context, kind)
-    if not names and args.goal != "delete":
+    chosen = [(kind, name) for kind, names in groups for name in names or _listed(args, context, kind)]
+    if not chosen and args.goal != "delete":
         raise BadRequest("no matching resources found")
-    for name in names:
+    for kind, name in chosen:
         _wait_for(context, kind, name, args.goal, deadline)
         print(f"{kind.qualified}/{name} {'condition met' if args.goal != 'delete' else 'deleted'}", flush=True)
     return 0
@@ -54,28 +53,16 @@ def _listed(args: argparse.Namespace, context: Context, kind: Kind) -> list[str]
 
 
 def _wait_for(context: Context, kind: Kind, name: str, goal: str, deadline: float) -> None:
-    path = path_of(kind.group, kind.version, kind.plural, context.namespace if kind.namespaced else "", name)
-    pause, shown = 0.02, ""
-    while True:
-        obj = _find(context, path, required=goal not in ("delete", "create"))
-        if reached(obj, goal):
-            return
-        if obj is not None and sys.stderr.isatty() and (state := summary(obj)) != shown:
-            context.note(f"{name}: {state}")
-            shown = state
-        if time.monotonic() > deadline:
-            raise BadRequest(f"timed out waiting for the condition on {kind.plural}/{name}")
-        time.sleep(pause)
-        pause = min(pause * 1.3, 0.25)
-
-
-def _find(context: Context, path: str, *, required: bool) -> JsonObject | None:
-    try:
-        return context.client.get(path)
-    except ApiError as error:
-        if error.status == 404 and not required:
-            return None
-        raise
+    namespace = context.namespace if kind.namespaced else ""
+    with Progress(quiet=True) as progress:
+        for obj in follow.states(context.client, kind, namespace, name, deadline=deadline):
+            if obj is None and goal not in ("delete", "create"):
+                # Fails in the server's own words; should the object be back by now, what follows will show it.
+                context.client.get(path_of(kind.group, kind.version, kind.plural, namespace, name))
+            if reached(obj, goal):
+                return
+            progress.text(f"{name}: {summary(obj)}" if obj is not None else f"{name}: not there yet")
+    raise TimedOut(f"timed out waiting for the condition on {kind.plural}/{name}")
 
 
 def reached(obj: JsonObject | None, goal: str) -> bool:

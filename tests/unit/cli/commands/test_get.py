@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 from solovirt.kit.jsontypes import Json, JsonObject
-from tests.support.apiserver import Answer, FakeApi, Request, status
+from tests.support.apiserver import Answer, FakeApi, status
 from tests.unit.cli.conftest import Run
 
 VMS = "/apis/kubevirt.io/v1/namespaces/default/virtualmachines"
@@ -51,7 +51,6 @@ def test_ignore_not_found(api: FakeApi, run: Run) -> None:
 
 def test_several_kinds(api: FakeApi, run: Run) -> None:
     api.on("GET", VMS, Answer(table("a")))
-    api.on("GET", VMS + "instances".replace("s", "s"), Answer({}))
     api.on("GET", "/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstances", Answer(table("b")))
     out = run("get", "vm,vmi").out
     assert "virtualmachine.kubevirt.io/a" in out
@@ -72,22 +71,27 @@ def test_whole_objects(api: FakeApi, run: Run) -> None:
     assert (listing["kind"], listing["items"][0]["kind"]) == ("List", "VirtualMachine")
 
 
-def test_watch_goes_on_from_the_list(api: FakeApi, run: Run) -> None:
-    def answer(request: Request) -> Answer:
-        if request.query.get("watch"):
-            return Answer([{"type": "MODIFIED", "object": table("b")}, {"type": "BOOKMARK", "object": {}}])
-        return Answer(table("a"))
-
-    api.on("GET", VMS, answer)
-    assert run("get", "vm", "-w").out == "NAME   AGE\na      1m\nb      1m\n"
-    assert api.requests[-1].query["resourceVersion"] == "7"
-
-
-def test_watch_of_whole_objects(api: FakeApi, run: Run) -> None:
-    api.on("GET", VMS, Answer([{"type": "ADDED", "object": {"kind": "VirtualMachine", "metadata": {"name": "a"}}}]))
-    assert run("get", "vm", "-w", "-o", "yaml").out == "---\nkind: VirtualMachine\nmetadata:\n  name: a\n"
-    assert run("get", "vm", "-w", "-o", "name").out == "virtualmachine.kubevirt.io/a\n"
-
-
 def test_one_kind_at_a_time_in_a_watch(run: Run) -> None:
-    assert "one kind at a time" in run("get", "vm,vmi", "-w").err
+    assert "one kind, or one object, at a time" in run("get", "vm,vmi", "-w").err
+    assert "one kind, or one object, at a time" in run("get", "vm", "a", "b", "-w").err
+
+
+def test_the_missing_do_not_hide_the_others(api: FakeApi, run: Run) -> None:
+    api.on("GET", VMS + "/a", Answer(table("a")))
+    api.on("GET", VMS + "/long", Answer(table("longer")))
+    api.on("GET", VMS + "/x", status(404, "NotFound", "x not found"))
+    result = run("get", "vm", "x", "a", "long")
+    assert result.out == "NAME     AGE\na        1m\nlonger   1m\n"
+    assert (result.code, result.err) == (1, "Error from server (NotFound): x not found\n")
+
+
+def test_names_and_selectors_exclude_each_other(run: Run) -> None:
+    assert "selectors choose from all" in run("get", "vm", "a", "-l", "x=y").err
+
+
+def test_objects_of_several_kinds(api: FakeApi, run: Run) -> None:
+    api.on("GET", VMS + "/a", Answer(table("a")))
+    api.on("GET", VMS.replace("machines", "machineinstances") + "/b", Answer(table("b")))
+    assert run("get", "vm/a", "vmi/b", "--no-headers").out == (
+        "virtualmachine.kubevirt.io/a   1m\n\nvirtualmachineinstance.kubevirt.io/b   1m\n"
+    )

@@ -2,12 +2,20 @@ from __future__ import annotations
 
 import pytest
 
-from solovirt.kit.jsontypes import JsonObject
+from solovirt.kit.jsontypes import Json, JsonObject
 from tests.support.apiserver import Answer, FakeApi
 from tests.unit.cli.conftest import Run
 
 SUB = "/apis/subresources.kubevirt.io/v1/namespaces/default/"
-VM = "/apis/kubevirt.io/v1/namespaces/default/virtualmachines/a"
+VMS = "/apis/kubevirt.io/v1/namespaces/default/virtualmachines"
+
+
+def vm(status: str) -> JsonObject:
+    return {"status": {"printableStatus": status}}
+
+
+def listed(*items: JsonObject) -> Answer:
+    return Answer({"metadata": {"resourceVersion": "7"}, "items": list(items)})
 
 
 @pytest.mark.parametrize(
@@ -37,17 +45,19 @@ def test_force_and_grace_period_go_together(run: Run) -> None:
 
 def test_wait(api: FakeApi, run: Run) -> None:
     api.on("PUT", SUB + "virtualmachines/a/start", Answer(None, 202))
-    states = [Answer({"status": {"printableStatus": s}}) for s in ("Starting", "Running")]
-    api.on("GET", VM, *states)
+    api.on("GET", VMS, listed(vm("Stopped")), Answer([{"type": "MODIFIED", "object": vm("Running")}]))
     assert run("start", "a", "--wait").code == 0
-    api.on("GET", VM, Answer({"status": {"printableStatus": "Stopped"}}))
+    api.on("GET", VMS, lambda r: Answer([]) if "watch" in r.query else listed(vm("Stopped")))
     assert "is Stopped after 0.05 s, not Running" in run("start", "a", "--wait", "--timeout=50ms").err
+    api.on("GET", VMS, listed())
+    assert "was deleted" in run("start", "a", "--wait").err
 
 
 def test_restart_waits_for_another_instance(api: FakeApi, run: Run) -> None:
     api.on("PUT", SUB + "virtualmachines/a/restart", Answer(None, 202))
-    api.on("GET", VM, Answer({"status": {"printableStatus": "Running"}}))
+    changes: list[Json] = [{"type": "MODIFIED", "object": vm(s)} for s in ("Stopping", "Running")]
+    api.on("GET", VMS, listed(vm("Running")), Answer(changes))
     uids = [Answer({"metadata": {"uid": u}}) for u in ("old", "old", "new")]
-    api.on("GET", VM.replace("virtualmachines", "virtualmachineinstances"), *uids)
+    api.on("GET", VMS.replace("virtualmachines", "virtualmachineinstances") + "/a", *uids)
     assert run("restart", "a", "--wait").code == 0
     assert sum("instances" in r.path for r in api.requests) == 3

@@ -8,7 +8,7 @@ from solovirt.kit.jsontypes import Json, JsonObject
 from tests.support.apiserver import Answer, FakeApi, status
 from tests.unit.cli.conftest import Run
 
-VMI = "/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstances/a"
+VMIS = "/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstances"
 OBJ: JsonObject = {
     "status": {
         "phase": "Running",
@@ -58,21 +58,47 @@ def test_lookup(path: str, value: Json) -> None:
     assert lookup(obj, path) == (obj if value == "same" else value)
 
 
+def listed(*items: JsonObject) -> Answer:
+    return Answer({"metadata": {"resourceVersion": "7"}, "items": list(items)})
+
+
 def test_waits_for_it(api: FakeApi, run: Run) -> None:
-    api.on("GET", VMI, Answer({"status": {"phase": "Pending"}}), Answer(OBJ))
+    api.on("GET", VMIS, listed({"status": {"phase": "Pending"}}), Answer([{"type": "MODIFIED", "object": OBJ}]))
     result = run("wait", "vmi/a", "--for=condition=Ready")
     assert result.out == "virtualmachineinstance.kubevirt.io/a condition met\n"
+    assert [r.query for r in api.requests] == [
+        {"fieldSelector": "metadata.name=a"},
+        {"fieldSelector": "metadata.name=a", "resourceVersion": "7", "watch": "true"},
+    ]
+
+
+def test_several_kinds_and_names(api: FakeApi, run: Run) -> None:
+    api.on("GET", VMIS, listed(OBJ))
+    api.on(
+        "GET", VMIS.replace("instances", "s"), listed({"status": {"conditions": [{"type": "Ready", "status": "True"}]}})
+    )
+    result = run("wait", "vm/b", "vmi/a", "--for=condition=Ready")
+    assert result.out.splitlines() == [
+        "virtualmachine.kubevirt.io/b condition met",
+        "virtualmachineinstance.kubevirt.io/a condition met",
+    ]
+
+
+def test_a_wrong_goal_is_told_at_once(api: FakeApi, run: Run) -> None:
+    assert "unrecognized condition" in run("wait", "vmi/a", "--for=Ready").err
+    assert api.requests == []
 
 
 def test_gives_up(api: FakeApi, run: Run) -> None:
-    api.on("GET", VMI, Answer(OBJ))
-    result = run("wait", "vmi", "a", "--for=condition=Paused", "--timeout=50ms")
+    api.on("GET", VMIS, listed(OBJ))
+    result = run("wait", "vmi", "a", "--for=condition=Paused", "--timeout=0")
     assert (result.code, "timed out waiting for the condition on virtualmachineinstances/a" in result.err) == (1, True)
 
 
 def test_an_object_that_never_was(api: FakeApi, run: Run) -> None:
-    api.on("GET", VMI, status(404, "NotFound", "no a"))
-    assert run("wait", "vmi/a", "--for=condition=Ready").code == 1
+    api.on("GET", VMIS, listed())
+    api.on("GET", VMIS + "/a", status(404, "NotFound", "no a"))
+    assert run("wait", "vmi/a", "--for=condition=Ready").err == "Error from server (NotFound): no a\n"
     assert run("wait", "vmi/a", "--for=delete").out.endswith("deleted\n")
 
 
