@@ -16,6 +16,7 @@ from pathlib import Path
 from solovirt.host import access
 from solovirt.host.images import files, tools
 from solovirt.host.model.bindings import DiskImage
+from solovirt.host.volumes.templates import Template, Templates
 from solovirt.kit.errors import HostError
 from solovirt.kit.text import printable
 
@@ -25,6 +26,7 @@ _QUICK = tools.Confinement(address_space=_MEMORY, cpu_seconds=60)
 _QUICK_TIMEOUT = 60.0
 _CONVERT_CPU = 4 * 3600
 _CONVERT_TIMEOUT = 24 * 3600.0
+_TEMPLATES = Templates()
 _PERCENT = re.compile(rb"\((\d+(?:\.\d+)?)/100%\)")
 
 
@@ -57,13 +59,24 @@ async def create(path: Path, size: int, *, backing: DiskImage | None = None, dur
     if backing is not None:
         values |= {"backing_file": backing.path, "backing_fmt": backing.format}
         unsafe = ["-u"]
-    arguments = ["create", "-q", "-f", "qcow2", *unsafe, "-o", options(values), _plain(partial)]
+    arguments = ("create", "-q", "-f", "qcow2", *unsafe, "-o", options(values))
+    key = (*arguments, str(whole_sectors(size)))
+    template = _TEMPLATES.get(key)
     try:
-        await _run([*arguments, str(whole_sectors(size))], path.parent, f"creating {path.name}")
+        if template is None:
+            await _run([*arguments, _plain(partial), key[-1]], path.parent, f"creating {path.name}")
+            await asyncio.to_thread(_TEMPLATES.keep, key, partial)
+        else:
+            await asyncio.to_thread(_write, template, partial)
         await asyncio.to_thread(_publish_new, partial, path, durable)
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def _write(template: Template, partial: Path) -> None:
+    with files.telling(partial.parent, f"creating {partial.name}"):
+        template.write(partial)
 
 
 def _publish_new(partial: Path, path: Path, durable: bool) -> None:

@@ -15,6 +15,8 @@ from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.api.meta import ObjectMeta
 from solovirt.host.images import tools
 from solovirt.host.images.tools import Completed
+from solovirt.host.volumes import qemu_img
+from solovirt.host.volumes.templates import Templates
 from tests.unit.host.images.fakes import qcow2
 
 
@@ -76,4 +78,5 @@ class QemuImg:
 def fake_qemu_img(monkeypatch: pytest.MonkeyPatch) -> QemuImg:
     made = QemuImg()
     monkeypatch.setattr(tools, "run", made)
+    monkeypatch.setattr(qemu_img, "_TEMPLATES", Templates())
     return made

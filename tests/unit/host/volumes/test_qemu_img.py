@@ -111,3 +111,12 @@ async def test_convert_hands_over_descriptors_only(img: QemuImg, tmp_path: Path)
 async def test_only_absolute_paths(img: QemuImg) -> None:
     with pytest.raises(ValueError, match="not absolute"):
         await qemu_img.resize(Path("nbd:localhost"), "raw", 512)
+
+
+async def test_the_same_once_more_needs_no_qemu_img(img: QemuImg, tmp_path: Path) -> None:
+    backing = DiskImage(path="/images/a", format="qcow2", size=1000)
+    for name in ("a", "b"):
+        await qemu_img.create(tmp_path / name, 1000, backing=backing)
+    await qemu_img.create(tmp_path / "c", 2000, backing=backing)
+    assert len(img.runs) == 2
+    assert (tmp_path / "b").read_bytes() == (tmp_path / "a").read_bytes()
