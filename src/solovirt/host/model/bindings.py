@@ -35,8 +35,8 @@ class VolumeBinding(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
 class NetworkBinding(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """How a network reaches the host. Today ``kind`` is "user" (QEMU's user network with KubeVirt's addresses).
 
-    ``network`` is the guest's IPv4 network (CIDR), ``host`` the gateway, ``dns`` the resolver, ``dhcp_start`` the address
-    that the guest gets. ``forwards`` are (protocol, host address, host port, guest port).
+    ``network`` is the guest's IPv4 network (CIDR), ``host`` the gateway, ``dns`` the resolver, ``dhcp_start`` the
+    address that the guest gets. ``forwards`` are (protocol, host address, host port, guest port).
     """
 
     name: str
@@ -67,8 +67,8 @@ class Sockets(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 class Pins(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """Guest-visible choices that stay for the life of a VM: made at first start, given back at every later one.
 
-    ``pci`` maps a device id ("ua-rootdisk") to its slot: a root port ("pci.7"), a slot of pcie.0 ("pcie.0/6"), a SATA port
-    ("ide.0"), a SCSI unit ("scsi0.0/2") and so on; ``macs`` maps an interface name to its address.
+    ``pci`` maps a device id ("ua-rootdisk") to its slot: a root port ("pci.7"), a slot of pcie.0 ("pcie.0/6"), a SATA
+    port ("ide.0"), a SCSI unit ("scsi0.0/2") and so on; ``macs`` maps an interface name to its address.
     """
 
     machine: str = ""
