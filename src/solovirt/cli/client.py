@@ -122,7 +122,12 @@ class Client:
         if body is not None:
             payload = json.dumps(body).encode()
             headers["Content-Type"] = content_type
-        response = http.request(self.endpoint.connect, method, target, headers=headers, body=payload)
+        try:
+            response = http.request(self.endpoint.connect, method, target, headers=headers, body=payload)
+        except Unavailable as error:
+            if self.endpoint.tls and not error.hint and "closed the connection" in error.message:
+                error.hint = "perhaps it wants a client certificate: --client-certificate FILE --client-key FILE"
+            raise
         if self._warn and "warning" in response.headers:
             _print_warning(response.headers["warning"])
         if response.status >= 400:

@@ -98,7 +98,8 @@ class WebSocket:
     @property
     def close_code(self) -> int:
         """What the server gave as the reason; 1006 when it just went away (RFC 6455, 7.4.1)."""
-        return self._protocol.close_code or 1006
+        said = self._protocol.close_rcvd
+        return said.code if said is not None else 1006
 
     def send(self, data: bytes) -> None:
         """A binary message. Nothing happens when the connection has ended."""
