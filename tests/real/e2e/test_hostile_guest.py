@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,10 +37,14 @@ def rss(system: System) -> int:
 
 
 def replace_agent(system: System, script: str) -> None:
-    """From now on ``script`` speaks through the agent's port."""
-    loop = f"killall qemu-ga; sleep 0.5; PORT={PORT}; {script}"
-    quoted = loop.replace("'", "'\\''")
-    system.guest("evil", "/bin/sh", "-c", f"setsid sh -c 'sleep 1; {quoted}' >/dev/null 2>&1 </dev/null &")
+    """From now on ``script`` is what init starts, again and again, to speak through the agent's port."""
+    text = f"#!/bin/sh\nPORT={PORT}\n{script}\n"
+    assert (
+        system.guest("evil", "/bin/sh", "-c", "cat > /run/liar && chmod 755 /run/liar", stdin=text.encode()).code == 0
+    )
+    swap = "mv /sbin/qemu-ga /sbin/good-ga; mv /run/liar /sbin/qemu-ga; (sleep 1; killall qemu-ga) >/dev/null 2>&1 &"
+    assert system.guest("evil", "/bin/sh", "-c", swap).code == 0
+    time.sleep(2)
 
 
 def events(system: System) -> int:
@@ -88,12 +93,11 @@ def test_an_agent_that_answers_without_end(guest: System) -> None:
 
 def test_an_agent_that_lies(guest: System) -> None:
     """Escape sequences, markup, far too many interfaces with far too many addresses, wrong types, deep nesting."""
+    addresses = [{"ip-address": f"10.0.0.{n}", "ip-address-type": "ipv4", "prefix": 8} for n in range(20)]
     interface = {
         "name": "\x1b[31m<script>\u202e" + "n" * 3000,
         "hardware-address": "de:ad:be:ef:00:01\n",
-        "ip-addresses": [
-            {"ip-address": f"10.0.{n // 250}.{n % 250}", "ip-address-type": "ipv4", "prefix": 8} for n in range(20)
-        ],
+        "ip-addresses": addresses,
     }
     replies = {
         "interfaces": json.dumps({"return": [interface] * 300}),
@@ -101,31 +105,22 @@ def test_an_agent_that_lies(guest: System) -> None:
     }
     for name, text in replies.items():
         assert guest.guest("evil", "/bin/sh", "-c", f"cat > /run/{name}", stdin=text.encode()).code == 0
-    serve = (
-        "exec 3<>$PORT; while read -r line <&3; do case $line in "
-        '*guest-sync-delimited*) id=${line#*\\"id\\":}; id=${id%%[!0-9 ]*}; '
-        'printf "\\377{\\"return\\": %s}\\n" "$id" >&3;; '
-        "*network-get-interfaces*) cat /run/interfaces >&3; echo >&3;; "
-        "*osinfo*) cat /run/osinfo >&3; echo >&3;; "
-        '*) printf "[%s]\\n" >&3;; esac; done'
-    )
-    script = f"PORT={PORT}\n{serve}\n"
-    assert guest.guest("evil", "/bin/sh", "-c", "cat > /run/liar", stdin=script.encode()).code == 0
+    serve = r"""exec 3<>$PORT
+while read -r line <&3; do
+case $line in
+*guest-sync-delimited*) id=${line##*:}; id=${id%%\}*}; printf '\377{"return": %s}\n' "$id" >&3;;
+*network-get-interfaces*) cat /run/interfaces >&3; echo >&3;;
+*osinfo*) cat /run/osinfo >&3; echo >&3;;
+*) printf '[%s]\n' >&3;;
+esac
+done"""
     before = rss(guest)
-    replace_agent(guest, "sh /run/liar")
-    told = wait_until(
-        lambda: next(
-            (
-                i
-                for i in list(get_object(guest.find(VMIS, "evil") or {}, "status").get("interfaces") or [])
-                if "script" in str(i)
-            ),
-            None,
-        ),
-        60,
-        lambda: guest.about("evil"),
-    )
-    assert told
+    replace_agent(guest, serve)
+
+    def told() -> bool:
+        return "script" in json.dumps(get_object(guest.find(VMIS, "evil") or {}, "status").get("interfaces"))
+
+    wait_until(told, 60, lambda: guest.about("evil"))
     size = len(json.dumps(guest.find(VMIS, "evil")))
     assert size < 1 << 20, f"the object has {size} bytes"
     shown = guest.ok("get", "vmi", "evil", "-o", "wide") + guest.ok("describe", "vmi", "evil")
@@ -135,7 +130,8 @@ def test_an_agent_that_lies(guest: System) -> None:
 
 def test_a_port_that_flaps(guest: System) -> None:
     before = events(guest)
-    replace_agent(guest, "n=0; while [ $n -lt 300 ]; do : > $PORT; n=$((n+1)); done; sleep 2; qemu-ga -d")
+    flap = "n=0; while [ $n -lt 300 ]; do : > $PORT; n=$((n+1)); done; exec /sbin/good-ga -m virtio-serial -p $PORT"
+    replace_agent(guest, flap)
     wait_until(lambda: guest.cli("agent", "evil", "guest-ping", timeout=60).code == 0, 60, lambda: guest.about("evil"))
     assert events(guest) - before < 50
     assert guest.phase("evil") == "Running"
