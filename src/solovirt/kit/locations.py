@@ -1,5 +1,6 @@
-"""Where solovirt keeps things: XDG directories for a user, /var/lib and /run for root. Plain strings, no imports to speak
-of: the CLI's hot path uses it.
+"""Where solovirt keeps things: XDG directories for a user, /var/lib and /run for root.
+
+Plain strings, no imports to speak of: the CLI's hot path uses it.
 
 ``SOLOVIRT_STATE_DIR`` and ``SOLOVIRT_RUNTIME_DIR`` override both (tests, several daemons on one host).
 Source: XDG Base Directory Specification; FHS 3.0 for root.
