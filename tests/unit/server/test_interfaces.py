@@ -3,8 +3,8 @@
 import inspect
 
 import pytest
-from solovirt.controllers.operations import Operations as RealOperations
 
+from solovirt.controllers.operations import Operations as RealOperations
 from solovirt.server import interfaces
 from solovirt.server.imagecache import ImageCache
 from tests.support.fakes import EchoConsole, FakeImages, FakeOperations
