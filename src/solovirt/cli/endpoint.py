@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from solovirt.kit import locations
@@ -74,10 +75,22 @@ class Endpoint:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             sock.connect(self.unix)
-        except OSError:
+            _check_server(sock, self.unix)
+        except (OSError, Unavailable):
             sock.close()
             raise
         return sock
+
+
+def _check_server(sock: socket.socket, path: str) -> None:
+    """Without XDG_RUNTIME_DIR the socket is below /tmp, where somebody else may have made it before us."""
+    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    uid = int.from_bytes(credentials[4:8], sys.byteorder)
+    if uid not in (0, os.geteuid()) and os.geteuid() != 0:
+        raise Unavailable(
+            f"{path} is served by user {uid}, who is neither you nor root",
+            hint="nothing was sent; set XDG_RUNTIME_DIR or SOLOVIRT_RUNTIME_DIR to a directory of your own",
+        )
 
 
 class LocalEndpoint(Endpoint):
@@ -122,7 +135,8 @@ def unreachable(endpoint: Endpoint, error: OSError) -> Unavailable:
         )
     if endpoint.tls and (reason := getattr(error, "reason", "")):
         return Unavailable(f"no TLS connection to {endpoint}: {str(reason).replace('_', ' ').lower()}")
-    return Unavailable(f"cannot reach {endpoint}: {error.strerror or error}")
+    hint = "unix socket paths have at most 107 bytes: set SOLOVIRT_RUNTIME_DIR" if "too long" in str(error) else ""
+    return Unavailable(f"cannot reach {endpoint}: {error.strerror or error}", hint=hint)
 
 
 def choose(server: str, context: str, credentials: Credentials = ANYBODY) -> Endpoint:

@@ -10,6 +10,7 @@ import contextlib
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -36,6 +37,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 def run(paths: Paths) -> int:
     """Serve until SIGTERM, SIGINT or SIGHUP. 0 after an orderly end, 1 after one clear message on stderr."""
     os.umask(0o077)
+    _raise_descriptor_limit()
     try:
         directories.prepare(paths, os.geteuid())
         lock = DaemonLock.acquire(paths.lock, served=paths.socket.exists)
@@ -56,6 +58,12 @@ def run(paths: Paths) -> int:
         logging_setup.tear_down()
         lock.release()
     return 0
+
+
+def _raise_descriptor_limit() -> None:
+    """Each machine and each watch takes a few; the usual soft limit of 1024 is for programs that use select()."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _life(paths: Paths) -> None:

@@ -15,11 +15,19 @@ from solovirt.kit.paths import Paths
 
 PRIVATE = 0o700
 PASSAGE = 0o711
+RUNTIME_MAX = 107 - len("/vmi/00000000-0000-0000-0000-000000000000/serial.sock")
+"""Bytes of the runtime directory's path: the longest socket of a VM must fit into ``sockaddr_un`` (unix(7))."""
 
 
 def prepare(paths: Paths, euid: int) -> None:
     """Raises HostError "DirectoryUnusable"."""
     mode = PASSAGE if euid == 0 else PRIVATE
+    if len(os.fsencode(paths.runtime)) > RUNTIME_MAX:
+        raise HostError(
+            f"{paths.runtime}: the path has more than {RUNTIME_MAX} bytes, so the sockets of VMs would not fit into it",
+            reason="DirectoryUnusable",
+            hint="SOLOVIRT_RUNTIME_DIR names another place",
+        )
     for path in (paths.state, paths.runtime):
         _make(path, mode, euid)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import resource
 import signal
 import socket
 import stat
@@ -216,3 +217,15 @@ def test_idle_memory_and_cpu(start: Start) -> None:
     before = ticks.read_text().rsplit(")", 1)[1].split()[11:13]
     time.sleep(1)
     assert ticks.read_text().rsplit(")", 1)[1].split()[11:13] == before
+
+
+def test_as_many_descriptors_as_it_may_have(start: Start) -> None:
+    """A hundred machines and their watchers need more than the usual soft limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, soft), hard))
+    try:
+        daemon = start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    daemon.ready()
+    assert resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)

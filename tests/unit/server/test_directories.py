@@ -1,5 +1,8 @@
 import os
+import shutil
 import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,8 +17,11 @@ def mode(path: Path) -> int:
 
 
 @pytest.fixture
-def paths(tmp_path: Path) -> Paths:
-    return Paths(tmp_path / "lib" / "state", tmp_path / "run" / "runtime")
+def paths() -> Iterator[Paths]:
+    """Below /tmp directly: pytest's own directories are too deep for sockets."""
+    root = Path(tempfile.mkdtemp(prefix="sv-", dir="/tmp"))
+    yield Paths(root / "lib" / "state", root / "run" / "runtime")
+    shutil.rmtree(root)
 
 
 def test_directories_are_private_for_a_user(paths: Paths) -> None:
@@ -56,3 +62,12 @@ def test_a_file_in_its_place(paths: Paths) -> None:
     paths.state.write_text("x")
     with pytest.raises(HostError, match="SOLOVIRT_STATE_DIR"):
         directories.prepare(paths, os.geteuid())
+
+
+def test_a_runtime_directory_that_is_too_deep_for_sockets(paths: Paths) -> None:
+    """Said once at the start, not at every machine's."""
+    deep = Paths(paths.state, paths.runtime / ("x" * 60))
+    with pytest.raises(HostError, match="more than 54 bytes") as caught:
+        directories.prepare(deep, os.geteuid())
+    assert "SOLOVIRT_RUNTIME_DIR" in caught.value.hint
+    assert not paths.runtime.exists()
