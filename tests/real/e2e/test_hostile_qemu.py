@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.manifests import small
+from solovirt.kit import yaml
+from solovirt.kit.jsontypes import JsonObject
+from tests.support.manifests import claim, disk, small, vm
 from tests.support.system import VMS, System, wait_until
 
 pytestmark = [
@@ -95,3 +100,75 @@ def test_what_it_left_beside_its_sockets_goes_and_nothing_else(system: System, t
     system.delete(VMS, "one")
     assert (victim / "file").read_text() == "kept"
     wait_until(lambda: not sockets.exists(), 10, lambda: f"{sockets} gone: {list(sockets.iterdir())}")
+
+
+def with_claim(system: System, name: str) -> None:
+    volume: JsonObject = {"name": "data", "persistentVolumeClaim": {"claimName": name}}
+    machine = vm(
+        name,
+        memory="32Mi",
+        disks=[disk("data")],
+        volumes=[volume],
+        template={"startStrategy": "Paused", "terminationGracePeriodSeconds": 0},
+    )
+    system.apply(claim(name), machine)
+    system.wait_printable(name, "Paused")
+
+
+def opened_by(words: list[str]) -> set[str]:
+    """The files that a QEMU with the same -blockdev options has as nodes, as its monitor tells it."""
+    options = [word for flag, value in itertools.pairwise(words) if flag == "-blockdev" for word in (flag, value)]
+    bare = [words[0], "-machine", "none", "-accel", "tcg", "-nodefaults", "-display", "none", "-S", "-qmp", "stdio"]
+    asked = '{"execute":"qmp_capabilities"}{"execute":"query-named-block-nodes","id":1}{"execute":"quit"}'
+    done = subprocess.run([*bare, *options], input=asked, capture_output=True, text=True, timeout=30)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    return {node["file"] for answer in answers if answer.get("id") == 1 for node in answer["return"]}
+
+
+def test_a_claim_whose_header_was_rewritten_leads_nowhere(system: System, tmp_path: Path) -> None:
+    """QEMU writes the header of its qcow2, so a taken-over one can name any file of the host for the next start."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"root's only" * 100000)
+    with_claim(system, "one")
+    words = Path(f"/proc/{system.qemu('one')}/cmdline").read_text().split("\0")
+    claimed = system.state / "volumes" / "default" / "one" / "disk.qcow2"
+    system.ok("stop", "one", "--wait")
+    rebase = ["qemu-img", "rebase", "-u", "-f", "qcow2", "-b", str(victim), "-F", "raw", str(claimed)]
+    subprocess.run(rebase, check=True, timeout=30)
+    # Even if nobody looked at the file again: our options say that nothing is below it.
+    opened = opened_by(words)
+    assert str(claimed) in opened
+    assert not [name for name in opened if str(victim) in name]
+    # But it is looked at before every start.
+    system.ok("start", "one")
+    wait_until(lambda: "backing file" in system.ok("describe", "vmi", "one"), 20, lambda: system.about("one"))
+    assert system.uid("one") not in system.qemus()
+
+
+def test_a_claim_that_keeps_its_data_elsewhere_is_refused(system: System, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    with_claim(system, "one")
+    claimed = system.state / "volumes" / "default" / "one" / "disk.qcow2"
+    system.ok("stop", "one", "--wait")
+    hostile = [
+        "qemu-img",
+        "create",
+        "-q",
+        "-f",
+        "qcow2",
+        "-o",
+        f"data_file={victim},data_file_raw=on",
+        str(claimed),
+        "64M",
+    ]
+    subprocess.run(hostile, check=True, timeout=30)
+    before = victim.read_bytes()
+    system.ok("start", "one")
+    wait_until(lambda: "data file" in system.ok("describe", "vmi", "one"), 20, lambda: system.about("one"))
+    assert system.uid("one") not in system.qemus()
+    # Growing the claim runs qemu-img on it, as root's daemon.
+    system.client.call("DELETE", f"{VMS}/one", None, {"gracePeriodSeconds": 0})
+    wait_until(lambda: system.find(VMS, "one") is None, 20, "deleted")
+    system.cli("apply", "-f", "-", stdin=yaml.dump(claim("one", "128Mi")).encode())
+    time.sleep(1)
+    assert victim.read_bytes() == before

@@ -209,3 +209,16 @@ async def test_crafted_headers_of_the_unit_tests_are_what_qemu_reads(tmp_path: P
     path.write_bytes(qcow2(backing=b"/dev/null", extensions=[(0xE2792ACA, b"raw")]))
     shown = info(path)
     assert (shown["backing-filename"], shown["virtual-size"]) == ("/dev/null", 64 * MIB)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's qemu-img is that user")
+async def test_growing_a_hostile_image_reaches_no_other_file(tmp_path: Path) -> None:
+    """What its QEMU wrote into the header counts for nothing, even if nobody had looked at it before."""
+    victim, image = tmp_path / "victim", tmp_path / "image"
+    options = f"data_file={victim},data_file_raw=on"
+    tool("qemu-img", "create", "-q", "-f", "qcow2", "-o", options, image, "1M")
+    victim.chmod(0o600)
+    with pytest.raises(HostError, match="Permission denied"):
+        await qemu_img.resize(image, "qcow2", 8 << 20)
+    assert victim.stat().st_size == 1 << 20
+    assert image.stat().st_uid == 0

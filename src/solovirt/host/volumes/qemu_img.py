@@ -86,9 +86,20 @@ def _publish_new(partial: Path, path: Path, durable: bool) -> None:
 
 
 async def resize(path: Path, image_format: str, size: int) -> None:
-    """Grows an image that nobody has open. Raises ``HostError`` (``VolumeInUse`` while QEMU has it)."""
-    arguments = ["resize", "-q", "-f", image_format, _plain(path), str(whole_sectors(size))]
-    await _run(arguments, path.parent, f"growing {path.name}")
+    """Grows an image that nobody has open. Raises ``HostError`` (``VolumeInUse`` while QEMU has it).
+
+    A QEMU wrote the file last, and a guest may have taken it over: for a root daemon qemu-img runs as an unprivileged
+    user that has this descriptor and nothing else.
+    """
+    with files.telling(path.parent, f"growing {path.name}"), _handed(Path(_plain(path)), os.O_RDWR) as descriptor:
+        arguments = ["resize", "-q", "-f", image_format, f"/proc/self/fd/{descriptor}", str(whole_sectors(size))]
+        confinement = tools.Confinement(_QUICK.address_space, _QUICK.cpu_seconds, _helper())
+        await _run(arguments, path.parent, f"growing {path.name}", confinement=confinement, pass_fds=(descriptor,))
+        await asyncio.to_thread(os.fsync, descriptor)
+
+
+def _helper() -> tuple[int, int] | None:
+    return access.HELPER if access.is_root() else None
 
 
 async def convert(
@@ -105,7 +116,7 @@ async def convert(
             arguments,
             target.parent,
             f"converting to {target.name}",
-            confinement=tools.Confinement(_MEMORY, _CONVERT_CPU, access.HELPER if access.is_root() else None),
+            confinement=tools.Confinement(_MEMORY, _CONVERT_CPU, _helper()),
             timeout=_CONVERT_TIMEOUT,
             on_stdout=_Percent(progress),
             pass_fds=(reading, writing),
@@ -121,9 +132,9 @@ def _handed(path: Path, flags: int) -> Iterator[int]:
         if access.is_root():
             os.fchown(descriptor, *access.HELPER)
         yield descriptor
+    finally:
         if access.is_root():
             os.fchown(descriptor, 0, 0)
-    finally:
         os.close(descriptor)
 
 

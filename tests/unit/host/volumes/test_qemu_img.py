@@ -86,13 +86,14 @@ async def test_create_publishes_whole_files_and_replaces_nothing(img: QemuImg, t
 )
 async def test_failures(img: QemuImg, tmp_path: Path, stderr: str, reason: str) -> None:
     img.answer = Completed(1, b"", stderr)
+    (tmp_path / "d").touch()
     with pytest.raises(HostError) as caught:
         await qemu_img.resize(tmp_path / "d", "qcow2", 1024)
     assert caught.value.reason == reason
     assert caught.value.message.isprintable()
     with pytest.raises(HostError):
-        await qemu_img.create(tmp_path / "d", 1024)
-    assert os.listdir(tmp_path) == []
+        await qemu_img.create(tmp_path / "e", 1024)
+    assert os.listdir(tmp_path) == ["d"]
 
 
 async def test_convert_hands_over_descriptors_only(img: QemuImg, tmp_path: Path) -> None:
@@ -106,6 +107,17 @@ async def test_convert_hands_over_descriptors_only(img: QemuImg, tmp_path: Path)
     assert seen == [1.0]
     with pytest.raises(FileExistsError):
         await qemu_img.convert(tmp_path / "in", "raw", tmp_path / "out")
+
+
+async def test_resize_hands_over_a_descriptor_only(img: QemuImg, tmp_path: Path) -> None:
+    (tmp_path / "d").touch()
+    await qemu_img.resize(tmp_path / "d", "qcow2", 1000)
+    assert img.runs[0][:4] == ["resize", "-q", "-f", "qcow2"]
+    assert img.runs[0][4].startswith("/proc/self/fd/") and img.runs[0][5] == "1024"
+    (tmp_path / "link").symlink_to(tmp_path / "d")
+    for name in ("link", "missing"):
+        with pytest.raises(HostError):
+            await qemu_img.resize(tmp_path / name, "qcow2", 1000)
 
 
 async def test_only_absolute_paths(img: QemuImg) -> None:
