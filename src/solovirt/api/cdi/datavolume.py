@@ -96,6 +96,8 @@ def check_data_volume_spec(causes: Causes, spec: DataVolumeSpec, field: str) -> 
         causes.known_unsupported(f"{field}.contentType", spec.content_type)
     elif spec.content_type not in ("", "kubevirt"):
         causes.invalid(f"{field}.contentType", spec.content_type, "ContentType not one of: kubevirt, archive")
+    if spec.preallocation:
+        causes.known_unsupported(f"{field}.preallocation", "true")
     if (spec.pvc is None) == (spec.storage is None):
         places = f"{field}.pvc and {field}.storage"
         if spec.pvc is None:

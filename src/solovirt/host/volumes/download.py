@@ -259,7 +259,8 @@ def download(
 
 def _failed(url: str, why: str) -> HostError:
     parts = urllib.parse.urlsplit(url)
-    shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+    # Without user and password, which may stand before the host.
+    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     return HostError(f"importing {printable(shown, 200)}: {printable(why, 300)}", reason="ImportFailed")
 
 

@@ -62,6 +62,7 @@ def test_good_ones(changes: dict[str, object]) -> None:
             'spec.source.http.checksum: Invalid value: "crc:12": must be',
         ),
         ({"spec.source.http.checksum": "sha256:12"}, 'spec.source.http.checksum: Invalid value: "sha256:12": a sha256'),
+        ({"spec.preallocation": True}, 'spec.preallocation "true": known to KubeVirt, not supported yet'),
         ({"spec.contentType": "archive"}, 'spec.contentType "archive": known to KubeVirt, not supported yet'),
         ({"spec.contentType": "x"}, 'spec.contentType: Invalid value: "x": ContentType not one of: kubevirt, archive'),
         ({"spec.storage": REMOVED}, "spec: Missing storage definition, one of spec.pvc and spec.storage must be set"),

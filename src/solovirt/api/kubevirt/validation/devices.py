@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from solovirt.api.causes import INVALID, NOT_SUPPORTED, Causes
+from solovirt.api.causes import INVALID, KNOWN_UNSUPPORTED, NOT_SUPPORTED, Causes
 from solovirt.api.kubevirt.spec.devices import Disk, Input
 from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.validation.text import check_expression, check_serial, is_pci_address
-from solovirt.kit.names import label_problem
+from solovirt.kit.names import is_dns_label, label_problem
 
 MAX_DISKS = 256
 MAX_BOOT_ORDER = 2**31 - 1
@@ -26,9 +26,13 @@ def check_devices(causes: Causes, spec: VirtualMachineInstanceSpec, field: str) 
     volumes = {volume.name for volume in spec.volumes}
     for index, disk in enumerate(disks):
         _check_disk(causes, disk, f"{place}[{index}]")
-        if disk.name not in volumes and disk.cdrom is None:
+        if disk.name not in volumes:
             name = f"{place}[{index}].name"
-            causes.add(INVALID, name, f"{name} '{disk.name}' not found.")
+            if disk.cdrom is None:
+                causes.add(INVALID, name, f"{name} '{disk.name}' not found.")
+            elif is_dns_label(disk.name):
+                text = f"{name}: '{disk.name}' is a CD-ROM drive without a volume: {KNOWN_UNSUPPORTED}"
+                causes.add(NOT_SUPPORTED, name, text)
     _check_boot_order(causes, spec, f"{field}.domain.devices")
     _check_inputs(causes, spec.domain.devices.inputs, f"{field}.domain.devices.inputs")
 

@@ -16,7 +16,10 @@ DISK, CDROM = "domain.devices.disks[0]", "domain.devices.disks[1]"
         {f"{DISK}.disk": {"bus": "usb"}},
         {f"{DISK}.disk": {"bus": "scsi", "readonly": True}},
         {f"{DISK}.disk.pciAddress": "0000:81:01.0"},
-        {"domain.devices.disks[2]": {"name": "empty", "cdrom": {"bus": "scsi", "tray": "open"}}},
+        {
+            "domain.devices.disks[2]": {"name": "iso", "cdrom": {"bus": "scsi", "tray": "open"}},
+            "volumes[2]": {"name": "iso", "emptyDisk": {"capacity": 1}},
+        },
         {"domain.devices.inputs": [{"name": "tablet", "type": "tablet", "bus": "virtio"}]},
     ],
 )
@@ -28,6 +31,11 @@ def test_good_ones(changes: dict[str, object]) -> None:
     ("changes", "field", "message"),
     [
         ({f"{DISK}.disk.bus": "ide"}, f"{P}.disks[0].disk.bus", "IDE bus is not supported"),
+        (
+            {"domain.devices.disks[2]": {"name": "empty", "cdrom": {}}},
+            f"{P}.disks[2].name",
+            "'empty' is a CD-ROM drive without a volume: known to KubeVirt, not supported yet",
+        ),
         (
             {f"{DISK}.disk.bus": "nvme"},
             f"{P}.disks[0].disk.bus",
