@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from solovirt.host.images import tools
+from solovirt.kit import nolinks
 from solovirt.kit.errors import HostError
 from solovirt.kit.paths import Paths
 from solovirt.kit.text import printable
@@ -178,9 +179,12 @@ def _opened_in(directory: int, name: str) -> Iterator[int]:
         os.close(descriptor)
 
 
-async def grant(uid: int, *, read: Iterable[Path] = (), write: Iterable[Path] = ()) -> None:
+async def grant(
+    uid: int, *, read: Iterable[Path] = (), write: Iterable[Path] = (), foreign: Iterable[Path] = ()
+) -> None:
     """Lets a machine's user read, or read and write, single files or block devices. Root only, else nothing.
 
+    ``foreign`` is written, too, and may lie in directories of other users: no link is followed anywhere on its path.
     Raises ``HostError`` (``MissingTool`` without the package acl; ``AccessDenied`` where the file system has no ACLs or
     the file is a link).
     """
@@ -189,6 +193,7 @@ async def grant(uid: int, *, read: Iterable[Path] = (), write: Iterable[Path] = 
     await asyncio.gather(
         _setfacl("-m", f"u:{uid}:r", sorted(set(read))),
         _setfacl("-m", f"u:{uid}:rw", sorted(set(write))),
+        _setfacl("-m", f"u:{uid}:rw", sorted(set(foreign)), links=False),
     )
 
 
@@ -221,11 +226,11 @@ def granted(path: Path) -> dict[int, int]:
     return {number: bits for tag, bits, number in entries if tag == _ACL_USER}
 
 
-async def _setfacl(action: str, entry: str, paths: list[Path]) -> None:
+async def _setfacl(action: str, entry: str, paths: list[Path], *, links: bool = True) -> None:
     if not paths:
         return
     with contextlib.ExitStack() as stack:
-        descriptors = [stack.enter_context(_pinned(path)) for path in paths]
+        descriptors = [stack.enter_context(_pinned(path, links)) for path in paths]
         done = await tools.run(
             "setfacl",
             [action, entry, "--", *(f"/proc/self/fd/{descriptor}" for descriptor in descriptors)],
@@ -242,10 +247,14 @@ async def _setfacl(action: str, entry: str, paths: list[Path]) -> None:
 
 
 @contextlib.contextmanager
-def _pinned(path: Path) -> Iterator[int]:
-    """An O_PATH descriptor: needs no permission on the file, opens no device, follows no link."""
+def _pinned(path: Path, links: bool) -> Iterator[int]:
+    """An O_PATH descriptor: needs no permission on the file, opens no device; the file itself is never a link.
+
+    ``links`` tells whether directories above it may be: ours may lie behind one (/var/lib), others' may not.
+    """
     try:
-        descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        flags = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(path, flags) if links else nolinks.open_path(str(path))
     except OSError as error:
         raise HostError(f"{path}: {error.strerror}", reason="AccessDenied") from error
     try:

@@ -21,6 +21,7 @@ from solovirt.api.kubevirt.spec.sources import (
 )
 from solovirt.host import access
 from solovirt.host.images.store import ImageStore
+from solovirt.host.volumes import hostdisk
 from solovirt.host.volumes.claims import Claims
 from solovirt.host.volumes.prepare import Context, Volumes
 from solovirt.kit.errors import HostError
@@ -175,3 +176,23 @@ def test_nothing_of_a_user_is_left_before_it_is_used_again() -> None:
         for process in (*victims, bystander):
             process.kill()
             process.wait(5)
+
+
+async def test_a_directory_swapped_for_a_link_after_the_look_gains_nothing(paths: Paths) -> None:
+    """A host disk in another user's directory: between our look at it and the grant, that user puts a link there."""
+    secret, theirs = paths.state / "secret", paths.state / "theirs"
+    for directory in (secret, theirs):
+        directory.mkdir()
+        (directory / "disk").write_bytes(b"x" * 4096)
+        (directory / "disk").chmod(0o600)
+    source = HostDiskSource(path=str(theirs / "disk"), type="Disk")
+    hostdisk.prepare(source, "spec.volumes[0].hostDisk")
+    theirs.rename(paths.state / "away")
+    theirs.symlink_to(secret)
+    with pytest.raises(HostError, match="disk: "):
+        await access.grant(A, foreign=[Path(source.path)])
+    assert access.granted(secret / "disk") == {}
+    theirs.unlink()
+    (paths.state / "away").rename(theirs)
+    await access.grant(A, foreign=[Path(source.path)])
+    assert access.granted(theirs / "disk") == {A: 6}

@@ -12,7 +12,7 @@ import stat
 
 from solovirt.api.kubevirt.spec.sources import HostDiskSource
 from solovirt.host.model.bindings import DiskImage
-from solovirt.kit import quantity
+from solovirt.kit import nolinks, quantity
 from solovirt.kit.errors import HostError, Invalid
 
 DISK, DISK_OR_CREATE = "Disk", "DiskOrCreate"
@@ -52,18 +52,10 @@ def checked_path(path: str, field: str) -> str:
 
 
 def _open_parent(path: str, field: str) -> int:
-    descriptor = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    walked = ""
-    for part in path.split("/")[1:-1]:
-        walked += f"/{part}"
-        try:
-            below = os.open(part, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=descriptor)
-        except OSError as error:
-            raise _refused(path, walked, error, field) from error
-        finally:
-            os.close(descriptor)
-        descriptor = below
-    return descriptor
+    try:
+        return nolinks.open_parent(path)
+    except OSError as error:
+        raise _refused(path, str(error.filename), error, field) from error
 
 
 def _refused(path: str, place: str, error: OSError, field: str) -> HostError:

@@ -238,14 +238,16 @@ class Volumes:
         read: list[Path] = []
         write: list[Path] = []
         for number, binding in enumerate(bindings):
+            path = Path(binding.image.path)
+            if binding.source == "hostDisk":
+                field = f"{context.prefix}.volumes[{number}].hostDisk.path"
+                await access.grant(uid, foreign=[path])
+                await access.check_reachable(path, uid, write=True, field=field)
+                continue
             for image in _chain(binding.image):
                 path = Path(image.path)
                 if path.parent != instance:
                     (read if image.read_only else write).append(path)
-            if binding.source == "hostDisk":
-                field = f"{context.prefix}.volumes[{number}].hostDisk.path"
-                await access.grant(uid, write=[Path(binding.image.path)])
-                await access.check_reachable(Path(binding.image.path), uid, write=True, field=field)
         await access.grant(uid, read=read, write=write)
         await asyncio.to_thread(access.hand_over, instance, uid, gid)
 
