@@ -47,7 +47,7 @@ class VirtualMachineInstances:
         self.users = Users(self.records, site.claims, site.images)
         self.queue: SerialQueues[Key] = SerialQueues(self.reconcile, name="vmi", workers=32)
         self.launcher = Launcher(site, self.records, self.machines, self.users)
-        self.starter = Starter(site, self.launcher, self.queue.add)
+        self.starter = Starter(site, self.launcher, self.queue.add, self._write)
         self.starter.queue = self.queue
         self.ender = Ender(site, self.records, self.machines, self.users)
         self.agents = AgentMonitor(self._agent_told)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from solovirt.api import registry
@@ -19,7 +19,7 @@ from solovirt.controllers.vmi.launcher import Launcher, Prepared
 from solovirt.controllers.vmi.lookup import Missing, missing
 from solovirt.hypervisor.instance import Instance
 from solovirt.kit.aio import SerialQueues
-from solovirt.kit.errors import HostError, NotFound, SolovirtError, TimedOut
+from solovirt.kit.errors import HostError, SolovirtError, TimedOut
 
 VMIS = registry.VIRTUAL_MACHINE_INSTANCES
 
@@ -44,12 +44,17 @@ class _Trouble:
     shown: float
 
 
+WriteStatus = Callable[[VirtualMachineInstance, Callable[[VirtualMachineInstance], None]], Awaitable[None]]
+"""Changes the status of a VMI, unless it is gone or another of its name is there."""
+
+
 class Starter:
     """``waiting`` has the VMIs, by namespace, that wait for other objects."""
 
-    def __init__(self, site: Site, launcher: Launcher, wake: Callable[[Key], None]) -> None:
+    def __init__(self, site: Site, launcher: Launcher, wake: Callable[[Key], None], write: WriteStatus) -> None:
         self._site = site
         self._launcher = launcher
+        self._write = write
         self._keys: dict[str, Key] = {}
         self._jobs: Jobs[str, Prepared] = Jobs(lambda uid: wake(self._keys[uid]))
         self._troubles: dict[str, _Trouble] = {}
@@ -158,20 +163,6 @@ class Starter:
         """QEMU does not take the machine: it has failed. Whoever owns the VMI may try again."""
         self._site.events.warning(vmi, "SyncFailed", f"server error. command SyncVMI failed: {error}")
         await self._write(vmi, lambda found: status.finish(found.status, status.FAILED, error.reason, self._now()))
-
-    async def _write(self, vmi: VirtualMachineInstance, change: Callable[[VirtualMachineInstance], None]) -> None:
-        uid = vmi.metadata.uid
-
-        def apply(found: VirtualMachineInstance) -> bool:
-            if found.metadata.uid != uid:
-                return False
-            change(found)
-            return True
-
-        try:
-            await self._site.objects.modify(VMIS, *_key(vmi), apply, status=True)
-        except NotFound:
-            pass
 
     def _later(self, vmi: VirtualMachineInstance, seconds: float) -> None:
         if self.queue is not None:
