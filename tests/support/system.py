@@ -322,14 +322,17 @@ class System:
 
     def end(self) -> None:
         """Stop the daemon; whatever still runs is killed, and that is a failure."""
-        alive = self.process is not None and self.process.poll() is None
-        if alive or (self.runtime / "solovirt.sock").exists():
-            self.stop()
+        done = self.cli("daemon", "stop")
+        if self.process is not None and done.code:
+            self.process.kill()
+        code = self.process.wait(30) if self.process is not None else 0
         left = self.processes()
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        assert done.code == 0, done
         assert not left, f"processes left: {left}"
+        assert code in (0, -signal.SIGKILL), f"the daemon ended with {code}"
         assert not (self.runtime / "solovirt.sock").exists(), "the daemon left its socket"
 
 

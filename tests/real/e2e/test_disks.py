@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from solovirt.host import access
 from solovirt.kit.jsontypes import Json, JsonObject, get_object, get_str
 from tests.support import web
 from tests.support.manifests import (
@@ -135,13 +136,18 @@ def test_config_drive_http_import_and_claims(system: System, tmp_path: Path) -> 
             "http": {"url": server.url("/disk.qcow2"), "checksum": f"sha256:{hashlib.sha256(data).hexdigest()}"}
         }
         disks, volumes = config_drive("drive")
-        template: JsonObject = {"hostname": "by-drive"}
+        host = system.state.parent / "host.img"
+        volumes.append({"name": "host", "hostDisk": {"path": str(host), "type": "DiskOrCreate", "capacity": "2Mi"}})
+        disks.append(disk("host", serial="HOST"))
+        template: JsonObject = {"hostname": "by-drive", "networks": [{"name": "pod", "pod": {}}]}
+        domain: JsonObject = {"firmware": tiny_kernel(), "cpu": {"sockets": 1, "cores": 2, "model": "qemu64"}}
+        nics: JsonObject = {"interfaces": [{"name": "pod", "bridge": {}, "macAddress": "02:00:00:00:00:2a"}]}
         system.apply(
             config_map("plain", {"key with spaces".replace(" ", "-"): "text\n", "two": "2"}),
             secret("hidden", {"password": "päss,word\n"}),
             claim("claimed"),
             data_volume("imported", source, "16Mi"),
-            vm("drive", disks=disks, volumes=volumes, template=template, domain={"firmware": tiny_kernel()}),
+            vm("drive", disks=disks, volumes=volumes, template=template, devices=nics, domain=domain),
         )
         system.wait_agent("drive")
         system.wait_seed_script("drive")
@@ -151,8 +157,14 @@ def test_config_drive_http_import_and_claims(system: System, tmp_path: Path) -> 
     assert sh("blockdev --getsize64 $(by_serial IMPORTED)") == str(16 << 20)
     assert sh("mount -t iso9660 -o ro $(by_serial HIDDEN) /mnt && cat /mnt/password; umount /mnt") == "päss,word"
     assert sh("mount -t iso9660 -o ro $(by_serial PLAIN) /mnt && ls /mnt; umount /mnt") == "key-with-spaces\ntwo"
+    assert sh("nproc; cat /sys/class/net/eth0/address") == "2\n02:00:00:00:00:2a"
+    assert "inet 10.0.2.2/24" in sh("ip -4 addr show dev eth0")
+    assert 200_000 < int(sh("sed -n 's/^MemTotal: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo")) <= 256 << 10
+    sh("printf 'on the host' | dd of=$(by_serial HOST) conv=fsync 2>/dev/null")
     sh("printf 'claimed' | dd of=$(by_serial CLAIMED) conv=fsync 2>/dev/null")
     system.ok("stop", "drive", "--wait")
+    assert host.read_bytes().startswith(b"on the host") and host.stat().st_size == 2 << 20
+    wait_until(lambda: not access.granted(host), 5, "what the machine could reach is taken back")
     disk_file = next((system.state / "volumes" / "default" / "claimed").glob("disk.*"))
     shown = subprocess.run(
         ["qemu-img", "dd", "-O", "raw", f"if={disk_file}", f"of={tmp_path}/out", "bs=512", "count=1"], timeout=30

@@ -50,6 +50,32 @@ def test_a_qemu_that_dies_is_seen_at_once_and_started_again(system: System) -> N
     assert "signal 9" in events or "SIGKILL" in events, events
 
 
+def test_run_strategies_after_a_crash(system: System) -> None:
+    """RerunOnFailure starts again; Once and Manual do not, and only Manual is started by hand."""
+    for strategy in ("RerunOnFailure", "Once", "Manual"):
+        system.apply(small(strategy.lower(), strategy=strategy))
+    time.sleep(0.3)
+    assert system.find(VMIS, "manual") is None
+    system.ok("start", "manual")
+    uids = {}
+    for name in ("rerunonfailure", "once", "manual"):
+        system.wait_printable(name, "Paused", 20)
+        uids[name] = system.uid(name)
+        os.kill(system.qemu(name), signal.SIGKILL)
+    wait_until(
+        lambda: system.uid("rerunonfailure") not in ("", uids["rerunonfailure"]),
+        60,
+        lambda: system.about("rerunonfailure"),
+    )
+    for name in ("once", "manual"):
+        assert (system.phase(name), system.uid(name)) == ("Failed", uids[name])
+    done = system.cli("start", "once")
+    assert done.code == 1 and "Once does not support manual start requests" in done.err, done
+    system.ok("start", "manual")
+    wait_until(lambda: system.uid("manual") not in ("", uids["manual"]), 20, lambda: system.about("manual"))
+    system.wait_printable("manual", "Paused", 20)
+
+
 def test_a_vmi_of_its_own_stays_failed(system: System) -> None:
     """Without a VM nobody starts it again."""
     manifest = small("alone")

@@ -48,7 +48,7 @@ def test_guest_from_a_registry(system: System, registry: web.Registry, tiny: Tin
     events = system.ok("get", "events")
     assert "Pulled" in events and reference in events, events
     done = system.cli("image", "rm", reference)
-    assert done.code == 1 and "default/pulled" in done.err, done
+    assert done.code == 1 and "in use by default/" in done.err, done
     system.delete_all()
     system.ok("image", "rm", reference)
     assert reference not in system.ok("image", "ls")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from solovirt.host.tiny.build import TinyImage
 from solovirt.kit.jsontypes import JsonObject, get_object, get_str
 from tests.support import system as systems
-from tests.support import web
+from tests.support import terminal, web
 from tests.support.chaos import ALWAYS, GONE, HALTED, Busy, Ledger, pull_and_remove
-from tests.support.manifests import data_volume
+from tests.support.manifests import data_volume, small, tiny_kernel, vm
 from tests.support.system import DATA_VOLUMES, IMAGES, VMIS, VMS, System, wait_until
 
 pytestmark = pytest.mark.real
@@ -33,6 +35,13 @@ IMPORT_SIZE = 4 << 20
 @pytest.fixture
 def system() -> Iterator[System]:
     with systems.running() as started:
+        yield started
+        started.check_clean()
+
+
+@pytest.fixture
+def with_tiny(tiny: TinyImage) -> Iterator[System]:
+    with systems.running(tiny=tiny) as started:
         yield started
         started.check_clean()
 
@@ -141,3 +150,51 @@ def test_killed_again_and_again(system: System, tmp_path: Path, capsys: pytest.C
     with capsys.disabled():
         took, imports = time.monotonic() - began, len(server.requests)
         print(f"\n{kills} kills, seed {SEED}, {took:.0f} s, accepted: {ledger.done}, imports begun: {imports}")
+
+
+def test_a_guest_does_not_notice(with_tiny: System) -> None:
+    """A real guest: its agent, console and logs are there for the next daemon; its own end meanwhile is learnt."""
+    system = with_tiny
+    firmware: JsonObject = {"firmware": tiny_kernel()}
+    system.apply(vm("guest", strategy="RerunOnFailure", domain=firmware))
+    system.wait_agent("guest")
+    boot, pid = system.sh("guest", "cat /proc/sys/kernel/random/boot_id"), system.qemu("guest")
+    with terminal.running([*system.command, "console", "guest"], system.environ) as screen:
+        before = screen.modes()
+        screen.expect(b"Successfully connected")
+        screen.send(b"\n")
+        screen.expect(b"root@tiny:")
+        system.kill()
+        screen.process.wait(10)
+        assert screen.modes() == before, "a console whose daemon dies leaves the terminal as it was"
+    system.start()
+    system.wait_agent("guest", 10)
+    assert system.sh("guest", "cat /proc/sys/kernel/random/boot_id") == boot
+    assert system.qemu("guest") == pid
+    system.sh("guest", "(sleep 1; poweroff) > /dev/null 2>&1 &")
+    system.kill()
+    time.sleep(3)
+    assert pid in system.processes(), "QEMU waits to be asked"
+    system.start()
+    wait_until(lambda: system.phase("guest") in ("Succeeded", ""), 10, lambda: system.about("guest"))
+    wait_until(lambda: not system.qemus(), 10, lambda: system.about("guest"))
+    time.sleep(0.5)
+    assert system.qemus() == {}, "an orderly end is not started again"
+
+
+def test_machines_that_die_while_nobody_looks(system: System) -> None:
+    for name in ("dies", "stays", "goes"):
+        system.apply(small(name))
+    for name in ("dies", "stays", "goes"):
+        system.wait_printable(name, "Paused")
+    uid, stays = system.uid("dies"), system.qemu("stays")
+    dies, goes = system.qemu("dies"), system.qemu("goes")
+    system.kill()
+    for pid in (dies, goes):
+        os.kill(pid, signal.SIGKILL)
+    system.start()
+    system.delete(VMS, "goes")
+    wait_until(lambda: system.uid("dies") not in ("", uid), 60, lambda: f"started again: {system.about('dies')}")
+    system.wait_printable("dies", "Paused")
+    assert system.qemu("stays") == stays
+    assert "signal 9" in (events := system.ok("get", "events")) or "SIGKILL" in events or "while" in events, events

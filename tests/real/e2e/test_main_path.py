@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from solovirt.kit.jsontypes import get_object, get_str
+from solovirt.cli.client import ApiError
+from solovirt.kit.jsontypes import JsonObject, get_object, get_str
 from tests.support import terminal
 from tests.support.manifests import TINY, disk, tiny_disk, tiny_kernel, vm
-from tests.support.system import EXAMPLES, VMIS, VMS, System, wait_until
+from tests.support.system import EXAMPLES, EXTENSIONS, VMIS, VMS, System, wait_until
 
 pytestmark = pytest.mark.real
 
@@ -179,7 +180,7 @@ def check_stop(system: System) -> None:
     system.ok("stop", "hello", "--wait")
     assert time.monotonic() - began < 15, "the guest was not asked to shut down, but killed after its grace period"
     assert system.printable("hello") == "Stopped"
-    assert system.find(VMIS, "hello") is None
+    wait_until(lambda: system.find(VMIS, "hello") is None, 5, lambda: system.about("hello"))
     assert system.qemus() == {}
     done = system.cli("stop", "hello")
     assert done.code == 1 and "hello" in done.err, done
@@ -196,20 +197,34 @@ def check_deletion(system: System) -> None:
     assert system.cli("get", "vm", "hello").code == 1
 
 
+def ask(system: System, name: str, *, mode: str) -> None:
+    body: JsonObject = {"command": "guest-shutdown", "arguments": {"mode": mode}}
+    system.client.call("POST", f"{EXTENSIONS}/{name}/agent", None, body)
+
+
+BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
+
+
+def rebooted(system: System, name: str, before: str) -> bool:
+    try:
+        return system.sh(name, BOOT_ID, timeout=5) != before
+    except ApiError:
+        return False
+
+
 def test_stop_request_of_the_guest_itself(system: System) -> None:
-    """A guest that powers off by itself: RerunOnFailure leaves it off, Always starts it again."""
+    """A guest that reboots goes on; of those that power off, RerunOnFailure leaves it off, Always starts it again."""
     firmware = {"firmware": tiny_kernel()}
     system.apply(vm("rerun", strategy="RerunOnFailure", domain=firmware), vm("always", domain=firmware))
     for name in ("rerun", "always"):
         system.wait_agent(name)
-    uid = system.uid("always")
+    uid, pid = system.uid("always"), system.qemu("always")
+    boot = system.sh("always", BOOT_ID)
+    ask(system, "always", mode="reboot")
+    wait_until(lambda: rebooted(system, "always", boot), 60, lambda: f"a reboot: {system.about('always')}", 0.3)
+    assert (system.uid("always"), system.qemu("always")) == (uid, pid), "a reboot is the guest's own affair"
     for name in ("rerun", "always"):
-        system.client.call(
-            "POST",
-            f"/apis/subresources.solovirt.io/v1/namespaces/default/virtualmachineinstances/{name}/agent",
-            None,
-            {"command": "guest-shutdown", "arguments": {}},
-        )
+        ask(system, name, mode="powerdown")
     wait_until(lambda: system.uid("always") not in ("", uid), 40, lambda: system.about("always"))
     system.wait_phase("always", "Running")
     wait_until(lambda: system.printable("rerun") in ("Stopped", "Succeeded"), 20, lambda: system.about("rerun"))

@@ -71,11 +71,24 @@ async def empty(path: Path, size: int) -> DiskImage:
 def blobs_in_use(instances: Path, blobs: Path) -> dict[str, str]:
     """Blob name -> instance uid, for every overlay there is; for ``ImageStore``'s ``in_use``. Blocks."""
     found: dict[str, str] = {}
-    for overlay in instances.glob("*/*.qcow2"):
+    for overlay in _overlays(instances):
         inspection = _readable(overlay)
         if inspection is not None and Path(inspection.backing).parent == blobs:
             found[Path(inspection.backing).name] = overlay.parent.name
     return found
+
+
+def _overlays(instances: Path) -> Iterator[Path]:
+    """Instances come and go meanwhile, which ``Path.glob`` does not bear."""
+    for directory in _listed(instances):
+        yield from (path for path in _listed(directory) if path.suffix == ".qcow2")
+
+
+def _listed(directory: Path) -> list[Path]:
+    try:
+        return list(directory.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _readable(overlay: Path) -> Inspection | None:
@@ -88,18 +101,35 @@ def _readable(overlay: Path) -> Inspection | None:
 def with_direct_io(image: DiskImage) -> DiskImage:
     """The same with ``direct_io`` found out by trying, for it and everything under it. Blocks."""
     backing = with_direct_io(image.backing) if image.backing is not None else None
-    works = supports_direct_io(image.path) and (backing is None or backing.direct_io)
+    written_raw = image.format == "raw" and not image.read_only
+    works = supports_direct_io(image.path, whole=written_raw) and (backing is None or backing.direct_io)
     return msgspec.structs.replace(image, direct_io=works, backing=backing)
 
 
-def supports_direct_io(path: str) -> bool:
-    """O_DIRECT opens and reads; some file systems open and then fail (KubeVirt tests the same way)."""
+def supports_direct_io(path: str, *, whole: bool = False) -> bool:
+    """O_DIRECT opens and reads; some file systems open and then fail (KubeVirt tests the same way).
+
+    ``whole``: the file is to be written and may not grow, so QEMU refuses it ("Image size is not a multiple of request
+    alignment") unless its size is a multiple of what QEMU takes for the alignment.
+    """
     try:
         with _direct(path) as descriptor, mmap.mmap(-1, _ALIGNMENT) as buffer:
             os.preadv(descriptor, [buffer], 0)
+            return not whole or os.fstat(descriptor).st_size % _alignment(descriptor, buffer) == 0
     except OSError:
         return False
-    return True
+
+
+def _alignment(descriptor: int, buffer: mmap.mmap) -> int:
+    """As QEMU finds it out (block/file-posix.c, raw_probe_alignment): one byte that can be read tells nothing."""
+    for size in (1, 512, 1024, 2048):
+        with memoryview(buffer) as whole, whole[:size] as part:
+            try:
+                os.preadv(descriptor, [part], 0)
+            except OSError:
+                continue
+        return size if size > 1 else _ALIGNMENT
+    return _ALIGNMENT
 
 
 @contextlib.contextmanager

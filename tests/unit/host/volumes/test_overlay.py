@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from solovirt.host.images.inspect import inspect
@@ -81,6 +85,21 @@ async def test_empty_disks_stay_too(img: QemuImg, instance: Path) -> None:
     assert path.stat().st_ino == before
 
 
+def test_instances_that_go_meanwhile(blobs: Path, instance: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = Path.iterdir
+
+    def going(path: Path) -> list[Path]:
+        found = list(listing(path))
+        if path == instance.parent:
+            shutil.rmtree(instance)
+        return found
+
+    instance.mkdir(exist_ok=True)
+    monkeypatch.setattr(Path, "iterdir", going)
+    assert overlay.blobs_in_use(instance.parent, blobs) == {}
+    assert not instance.exists()
+
+
 async def test_blobs_in_use(img: QemuImg, blobs: Path, instance: Path) -> None:
     assert overlay.blobs_in_use(instance.parent, blobs) == {}
     await overlay.over(overlay.overlay_path(instance, "root"), base(blobs))
@@ -90,7 +109,7 @@ async def test_blobs_in_use(img: QemuImg, blobs: Path, instance: Path) -> None:
 
 
 def test_direct_io_needs_the_whole_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overlay, "supports_direct_io", lambda path: path != "/no")
+    monkeypatch.setattr(overlay, "supports_direct_io", lambda path, whole: path != "/no")
 
     def found(top: str, under: str) -> bool:
         backing = DiskImage(path=under, format="raw")
@@ -113,3 +132,39 @@ def test_instance_directories_are_private(instance: Path) -> None:
     with pytest.raises(HostError, match="instance directory"):
         overlay.make_instance(instance / "file" / "x")
     assert os.listdir(instance) == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("smallest", "size", "works"),
+    [
+        (512, 512 * 3, True),
+        (512, 100, False),
+        (4096, 4096 * 3, True),
+        (4096, 512, False),
+        (1, 4096, True),
+        (1, 512, False),  # tmpfs: nothing is learned, so QEMU takes the largest
+    ],
+)
+def test_direct_writes_need_whole_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, smallest: int, size: int, works: bool
+) -> None:
+    """QEMU refuses to start otherwise: "Image size is not a multiple of request alignment"."""
+
+    def preadv(descriptor: int, buffers: list[memoryview], offset: int) -> int:
+        if len(buffers[0]) % smallest:
+            raise OSError(22, "Invalid argument")
+        return 0
+
+    @contextlib.contextmanager
+    def direct(path: str) -> Iterator[int]:
+        with open(path, "rb") as file:
+            yield file.fileno()
+
+    monkeypatch.setattr(os, "preadv", preadv)
+    monkeypatch.setattr(overlay, "_direct", direct)
+    disk = tmp_path / "disk"
+    disk.write_bytes(bytes(size))
+    raw = DiskImage(path=str(disk), format="raw")
+    assert overlay.with_direct_io(raw).direct_io is works
+    assert overlay.with_direct_io(msgspec.structs.replace(raw, read_only=True)).direct_io
+    assert overlay.with_direct_io(msgspec.structs.replace(raw, format="qcow2")).direct_io, "it may grow"
