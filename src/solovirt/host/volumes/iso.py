@@ -16,6 +16,8 @@ _MAX_LABEL = 32
 _MAX_JOLIET_LABEL = 16
 _MAX_JOLIET = 64
 MAX_FILES = 4096
+_WHOLE = 4096
+"""Bytes that a size is a multiple of: some disks and file systems (tmpfs) do no direct I/O of smaller parts."""
 
 
 def write(path: Path, label: str, content: Mapping[str, bytes]) -> None:
@@ -24,7 +26,8 @@ def write(path: Path, label: str, content: Mapping[str, bytes]) -> None:
     ``content`` maps relative names to bytes; "/" in a name makes directories. Raises ``ValueError`` for names and
     labels that an ISO cannot hold, ``OSError`` when the disk is full.
     """
-    files.write_atomic(path, build(label, content), 0o600, durable=False)
+    data = build(label, content)
+    files.write_atomic(path, data + bytes(-len(data) % _WHOLE), 0o600, durable=False)
 
 
 def build(label: str, content: Mapping[str, bytes]) -> bytes:

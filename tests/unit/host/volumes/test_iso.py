@@ -78,3 +78,9 @@ def test_write_is_private_and_replaces(tmp_path: Path) -> None:
     assert read((tmp_path / "s.iso").read_bytes(), "/user-data") == b"2"
     assert (tmp_path / "s.iso").stat().st_mode & 0o777 == 0o600
     assert os.listdir(tmp_path) == ["s.iso"]
+
+
+def test_sizes_are_whole_blocks(tmp_path: Path) -> None:
+    for size in (1, 5000, 9000):
+        iso.write(tmp_path / "seed", "cidata", {"user-data": b"x" * size})
+        assert (tmp_path / "seed").stat().st_size % 4096 == 0
