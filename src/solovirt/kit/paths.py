@@ -44,6 +44,11 @@ class Paths:
         return self.state / "daemon.log"
 
     @property
+    def start_log(self) -> Path:
+        """What a daemon says that a command started, until it serves."""
+        return self.state / "daemon-start.log"
+
+    @property
     def socket(self) -> Path:
         return self.runtime / "solovirt.sock"
 

@@ -113,6 +113,7 @@ async def _serve(paths: Paths, objects: Objects, manager: Manager, stopping: asy
         _settle_memory()
         systemd.notify("READY=1", os.environ)
         log.info("solovirt %s serves %s, pid %d", __version__, sockets[0].getsockname(), os.getpid())
+        logging_setup.leave_start_log(paths.start_log)
         await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
         systemd.notify("STOPPING=1", os.environ)
         log.info("stopping; running VMs go on")

@@ -229,3 +229,20 @@ def test_as_many_descriptors_as_it_may_have(start: Start) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     daemon.ready()
     assert resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+
+
+def test_the_start_log_is_left_alone_once_it_serves(tmp_path: Path) -> None:
+    start, own = tmp_path / "daemon-start.log", tmp_path / "daemon.log"
+    script = (
+        "import logging, sys; from pathlib import Path; from solovirt.server import logging_setup\n"
+        f"logging_setup.set_up(Path({str(own)!r}), 'INFO')\n"
+        "logging.info('before')\n"
+        f"logging_setup.leave_start_log(Path({str(start)!r}))\n"
+        "logging.info('after'); print('after', flush=True); print('after', file=sys.stderr)\n"
+    )
+    with start.open("wb") as out:
+        subprocess.run([sys.executable, "-c", script], stdout=out, stderr=out, check=True, timeout=60)
+    assert "before" in start.read_text() and "after" not in start.read_text()
+    assert "after" in own.read_text()
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stderr.count("after") == 2, "another stderr stays"
