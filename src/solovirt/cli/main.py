@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "api-resources": ("api_resources", "the kinds that the server knows"),
     "version": ("version", "the versions of this command and of the server"),
     "completion": ("completion", "a completion script for bash, zsh or fish"),
+    "__complete": ("complete", "what could stand at the end of a half-written command"),
 }
 
 USAGE = "usage: solovirt [--server URL] [--context NAME] [-n NAMESPACE | -A] COMMAND ..."
@@ -123,7 +124,7 @@ OPTIONS_WITH_VALUE = (
 )
 
 
-TAKES_TAIL = ("exec",)
+TAKES_TAIL = ("exec", "__complete")
 
 
 def split_tail(words: list[str]) -> tuple[list[str], list[str]]:
@@ -145,8 +146,9 @@ def split_verb(words: list[str]) -> tuple[list[str], str, list[str]]:
 
 def overview() -> str:
     """The text of ``solovirt --help``."""
-    width = max(map(len, COMMANDS)) + 2
-    lines = [f"  {verb:<{width}}{summary}" for verb, (_, summary) in COMMANDS.items()]
+    shown = {verb: summary for verb, (_, summary) in COMMANDS.items() if not verb.startswith("_")}
+    width = max(map(len, shown)) + 2
+    lines = [f"  {verb:<{width}}{summary}" for verb, summary in shown.items()]
     return "\n".join(
         [
             "solovirt runs KubeVirt VirtualMachine manifests on this host, by driving QEMU directly.",

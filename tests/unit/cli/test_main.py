@@ -15,7 +15,20 @@ def test_no_words_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
-    assert all(f"  {verb} " in out for verb in COMMANDS)
+    assert all((f"  {verb} " in out) != verb.startswith("_") for verb in COMMANDS)
+
+
+def test_help_of_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["help", "get"])
+    assert caught.value.code == 0
+    assert "usage: solovirt get" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["-n"], ["-n", "x"], ["-A"]])
+def test_options_without_a_command(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    assert "no command given" in capsys.readouterr().err
 
 
 def test_an_unknown_verb_gets_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,9 +70,10 @@ def test_every_cause_has_its_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_get_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from solovirt.cli import main, client, endpoint, output, kinds, context; "
+        "import sys; from solovirt.cli import main, client, endpoint, output, kinds, context, options; "
         "import solovirt.cli.commands.get; "
-        "heavy = 'msgspec asyncio yaml ssl http.client dataclasses pathlib subprocess websockets urllib.parse'; "
+        "options.build_parser('get', 'x').add_argument('--x', metavar='X'); "
+        "heavy = 'msgspec asyncio yaml ssl http.client dataclasses pathlib subprocess websockets urllib.parse shutil'; "
         "print([m for m in heavy.split() if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

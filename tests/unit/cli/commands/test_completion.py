@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import pytest
 
-from solovirt.cli.commands.completion import quoted, script
-from solovirt.cli.main import COMMANDS
+from solovirt.cli.commands.completion import SCRIPTS
+from solovirt.cli.main import main
+from tests.unit.cli.conftest import Run
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_all_commands_are_there(shell: str) -> None:
-    text = script(shell)
-    assert all(verb in text for verb in COMMANDS)
-    assert "{" not in text.replace("{ ", "").replace("${", "").replace("() {", "") or shell != "fish"
+@pytest.mark.parametrize("shell", SCRIPTS)
+def test_every_script_asks_us(shell: str, run: Run) -> None:
+    result = run("completion", shell)
+    assert (result.code, result.out) == (0, SCRIPTS[shell])
+    assert "solovirt __complete -- " in result.out
 
 
-def test_quoting() -> None:
-    assert quoted("it's") == r"'it\'s'"
+def test_other_shells(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["completion", "tcsh"])
+    assert "'bash', 'zsh', 'fish'" in capsys.readouterr().err
