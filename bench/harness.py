@@ -63,6 +63,8 @@ class Daemon:
             "SOLOVIRT_ACCEL": os.environ.get("SOLOVIRT_ACCEL", "tcg"),
         }
         self.environ.pop("KUBECONFIG", None)
+        # An installed solovirt has its bytecode; without, every process would compile it anew.
+        self.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         self.client = Client(Endpoint(unix=str(self.runtime / "solovirt.sock")))
         self.process: subprocess.Popen[bytes] | None = None
 

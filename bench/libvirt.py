@@ -7,6 +7,8 @@ import subprocess
 import tempfile
 import time
 
+TIMEOUT = 60
+"""Seconds for one virsh call: libvirt probes KVM first, and there are hosts where that never ends."""
 DOMAIN = """<domain type='qemu'><name>sv-bench</name><memory unit='MiB'>256</memory><vcpu>1</vcpu>
 <os><type machine='q35'>hvm</type></os><features><acpi/></features><cpu mode='maximum'/>
 <devices><interface type='user'><model type='virtio'/></interface><serial type='pty'/>
@@ -20,13 +22,13 @@ def start_ms(rounds: int = 10) -> float:
     with tempfile.NamedTemporaryFile("w", suffix=".xml") as file:
         file.write(DOMAIN)
         file.flush()
-        subprocess.run(["virsh", "define", file.name], check=True, capture_output=True)
+        subprocess.run(["virsh", "define", file.name], check=True, capture_output=True, timeout=TIMEOUT)
     try:
         for _ in range(rounds):
             began = time.perf_counter()
-            subprocess.run(["virsh", "start", "sv-bench"], check=True, capture_output=True)
+            subprocess.run(["virsh", "start", "sv-bench"], check=True, capture_output=True, timeout=TIMEOUT)
             times.append(time.perf_counter() - began)
-            subprocess.run(["virsh", "destroy", "sv-bench"], check=True, capture_output=True)
+            subprocess.run(["virsh", "destroy", "sv-bench"], check=True, capture_output=True, timeout=TIMEOUT)
     finally:
-        subprocess.run(["virsh", "undefine", "sv-bench"], check=True, capture_output=True)
+        subprocess.run(["virsh", "undefine", "sv-bench"], check=True, capture_output=True, timeout=TIMEOUT)
     return statistics.median(times) * 1000
