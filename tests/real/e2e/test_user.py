@@ -54,3 +54,14 @@ def test_main_path_as_an_ordinary_user() -> None:
         system.ok("stop", "hello", "--wait")
         system.ok("delete", "vm", "hello")
         system.check_clean()
+        system.ok("daemon", "stop")
+        check_unreadable_database(system)
+
+
+def check_unreadable_database(system: System) -> None:
+    database = system.state / "solovirt.db"
+    database.chmod(0)
+    done = system.cli("get", "vm", timeout=60)
+    assert done.code == 1 and str(database) in done.err and "Traceback" not in done.err, done
+    database.chmod(0o600)
+    assert "No resources found" in system.cli("get", "vm").err
