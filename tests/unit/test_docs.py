@@ -43,7 +43,8 @@ def test_every_environment_variable_is_documented() -> None:
 
 def test_every_command_is_documented() -> None:
     named = code_words(text("docs/cli.md")) | set(re.findall(r"\$ solovirt (\S+)", text("docs/cli.md")))
-    assert set(COMMANDS) - named == set()
+    shown = {command for command in COMMANDS if not command.startswith("_")}
+    assert shown - named == set()
 
 
 @pytest.mark.parametrize("room", ROOMS)
