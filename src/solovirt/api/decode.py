@@ -47,7 +47,7 @@ def decode(resource: Resource[T], value: Json, *, mode: Mode = "Strict", lines: 
     if mode != "Strict":
         findings = [found for found in findings if found.kind != "unknown"]
     if findings:
-        raise _refusal(findings, lines)
+        raise _refusal(findings, _also_wrong(resource, cleaned), lines)
     try:
         decoded = convert(cleaned, resource.type)
     except msgspec.ValidationError as error:
@@ -69,9 +69,21 @@ def _checked_type(resource: Resource[T], value: Json, lines: LineMap | None) -> 
     return {**value, "apiVersion": resource.api_version, "kind": resource.kind}
 
 
-def _refusal(findings: list[Finding], lines: LineMap | None) -> BadRequest | Invalid:
-    texts = [_text(found, lines) for found in findings]
-    causes = [Cause(_REASONS[found.kind], text, found.path) for found, text in zip(findings, texts, strict=True)]
+def _also_wrong(resource: Resource[T], cleaned: Json) -> list[Cause]:
+    """What validation says of the rest, so that one look shows every mistake; nothing if the rest is no object."""
+    try:
+        rest = convert(cleaned, resource.type)
+    except msgspec.ValidationError:
+        return []
+    resource.default(rest)
+    return resource.validate(rest, None)
+
+
+def _refusal(findings: list[Finding], more: list[Cause], lines: LineMap | None) -> BadRequest | Invalid:
+    told = [(_REASONS[found.kind], found.path, _text(found, lines)) for found in findings]
+    told += [(cause.reason, cause.field, _place(cause.field, lines) + cause.message) for cause in more]
+    texts = [text for _, _, text in told]
+    causes = [Cause(reason, text, path) for reason, path, text in told]
     kinds = {found.kind for found in findings}
     if lines is not None:
         error = Invalid if kinds <= {"unsupported", "missing"} else BadRequest
@@ -91,4 +103,8 @@ _REASONS = {
 
 
 def _text(found: Finding, lines: LineMap | None) -> str:
-    return (lines.prefix(found.path) if lines is not None else "") + found.message
+    return _place(found.path, lines) + found.message
+
+
+def _place(field: str, lines: LineMap | None) -> str:
+    return lines.prefix(field) if lines is not None else ""

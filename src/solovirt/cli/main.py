@@ -12,7 +12,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
-from solovirt.kit.errors import SolovirtError
+from solovirt.kit.errors import Cause, SolovirtError
 
 if TYPE_CHECKING:
     import argparse
@@ -169,16 +169,21 @@ def overview() -> str:
     )
 
 
+def named(cause: Cause) -> str:
+    """The cause's message, with its field in front unless the message speaks of it anyway."""
+    root = cause.field.partition(".")[0]
+    return cause.message if root in cause.message else f"{cause.field}: {cause.message}"
+
+
 def report(error: SolovirtError) -> None:
     """One clear message on stderr; every cause on a line of its own."""
     kind = f" ({error.reason})" if getattr(error, "status", 0) and error.reason else ""
     source = "Error from server" if getattr(error, "status", 0) else "error"
-    text = error.message if len(error.causes) < 2 else error.message.split(": ", 1)[0] + ":"
-    place = f"{error.field}: " if error.field and error.field not in text else ""
+    several = len(error.causes) > 1
+    text = f"{len(error.causes)} things are wrong:" if several else error.message
+    place = f"{error.field}: " if error.field and error.field not in text and not several else ""
     print(f"{source}{kind}: {place}{text}", file=sys.stderr)
-    if len(error.causes) > 1:
-        for cause in error.causes:
-            where = "" if not cause.field or cause.message.startswith(cause.field) else f"{cause.field}: "
-            print(f"  * {where}{cause.message}", file=sys.stderr)
+    for cause in error.causes if several else ():
+        print(f"  * {named(cause)}", file=sys.stderr)
     if error.hint:
         print(f"  {error.hint}", file=sys.stderr)

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solovirt.api.decode import decode
-from solovirt.api.registry import ALL, CONFIG_MAPS, VIRTUAL_MACHINES
+from solovirt.api.registry import ALL, CONFIG_MAPS, PERSISTENT_VOLUME_CLAIMS, VIRTUAL_MACHINES
 from solovirt.kit import yaml
 from solovirt.kit.errors import BadRequest, Invalid
 from solovirt.kit.json import Json, to_json
@@ -117,3 +117,14 @@ def test_any_json_decodes_or_is_refused(kind: object, value: Json, mode: str) ->
         assert error.message
     else:
         assert decode(kind, to_json(decoded.object)).object == decoded.object
+
+
+def test_validation_of_the_rest_is_told_with_what_cannot_be_decoded() -> None:
+    value = {
+        "metadata": {"name": "Bad_Name"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "volumMode": "x", "resources": {"requests": {"storage": "lots"}}},
+    }
+    with pytest.raises(BadRequest) as caught:
+        decode(PERSISTENT_VOLUME_CLAIMS, value)
+    fields = {cause.field for cause in caught.value.causes}
+    assert {"spec.volumMode", "metadata.name", "spec.resources.requests.storage"} <= fields

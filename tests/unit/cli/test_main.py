@@ -65,7 +65,7 @@ def test_our_own_errors_say_what_to_do(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_every_cause_has_its_line(capsys: pytest.CaptureFixture[str]) -> None:
     report(Invalid("x is invalid: a, b", causes=[Cause("R", "a", "spec.a"), Cause("R", "b", "spec.b")]))
-    assert capsys.readouterr().err == "error: x is invalid:\n  * spec.a: a\n  * spec.b: b\n"
+    assert capsys.readouterr().err == "error: 2 things are wrong:\n  * spec.a: a\n  * spec.b: b\n"
 
 
 def test_get_imports_nothing_heavy() -> None:

@@ -48,12 +48,14 @@ def run(args: argparse.Namespace, context: Context, verb: str) -> int:
 
 def _placed(error: ApiError, manifest: Manifest) -> ApiError:
     """The server knows fields, we know the file: put line and column before each cause."""
+    from solovirt.cli.main import named
+
     error.causes = tuple(
-        cause._replace(message=f"{place}: {cause.field}: {cause.message}", field="")
-        if (place := manifest.place(cause.field))
-        else cause
+        cause._replace(message=f"{place}: {named(cause)}") if (place := manifest.place(cause.field)) else cause
         for cause in error.causes
     )
+    if len(error.causes) == 1:
+        error.message = error.causes[0].message
     return error
 
 
