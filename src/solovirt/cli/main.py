@@ -170,9 +170,8 @@ def overview() -> str:
 
 
 def named(cause: Cause) -> str:
-    """The cause's message, with its field in front unless the message speaks of it anyway."""
-    root = cause.field.partition(".")[0]
-    return cause.message if root in cause.message else f"{cause.field}: {cause.message}"
+    """The cause's message, with its field in front unless the message names it anyway."""
+    return cause.message if cause.field in cause.message else f"{cause.field}: {cause.message}"
 
 
 def report(error: SolovirtError) -> None:
