@@ -13,6 +13,7 @@ from tests.support.user import copy_of_solovirt, interpreter
 pytestmark = pytest.mark.real
 
 CODE = """
+import sys
 from pathlib import Path
 from solovirt.host.tiny.build import build
 build(Path(sys.argv[1]), progress=print)
