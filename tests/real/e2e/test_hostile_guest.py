@@ -105,7 +105,9 @@ def test_an_agent_that_lies(guest: System) -> None:
     }
     for name, text in replies.items():
         assert guest.guest("evil", "/bin/sh", "-c", f"cat > /run/{name}", stdin=text.encode()).code == 0
+    # A port that nobody holds on the host's side reads as ended: like qemu-ga, the liar stays and looks again.
     serve = r"""exec 3<>$PORT
+while :; do
 while read -r line <&3; do
 case $line in
 *guest-sync-delimited*) id=${line##*:}; id=${id%%\}*}; printf '\377{"return": %s}\n' "$id" >&3;;
@@ -113,6 +115,8 @@ case $line in
 *osinfo*) cat /run/osinfo >&3; echo >&3;;
 *) printf '[%s]\n' >&3;;
 esac
+done
+usleep 50000
 done"""
     before = rss(guest)
     replace_agent(guest, serve)
