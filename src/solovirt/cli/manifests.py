@@ -9,6 +9,7 @@ from typing import NamedTuple
 from solovirt.kit import yaml
 from solovirt.kit.errors import BadRequest
 from solovirt.kit.jsontypes import JsonObject, get_list, get_object, get_str
+from solovirt.kit.linemap import split_field
 
 MAX_BYTES = 8 << 20
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -34,7 +35,7 @@ class Manifest(NamedTuple):
 
         A field that is not in the file (a required one, a default) is placed at the nearest key above it.
         """
-        steps = [int(s) if s.isdigit() else s for s in field.replace("]", "").replace("[", ".").split(".") if s]
+        steps = list(split_field(field))
         while steps and self.lines is not None:
             if found := self.lines.locate(tuple(steps)):
                 return f"{self.source}:{found[0]}:{found[1]}"
