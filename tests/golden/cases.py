@@ -1,12 +1,14 @@
 """Golden cases: a manifest, what the host resolved its names to, and the command line that must come out.
 
 Each folder here has ``vm.yaml``; ``bindings.json`` where the bindings that ``default_bindings`` makes up do not do;
-``host.json`` with the accelerator when it is not tcg; and the two golden files: ``argv.txt`` (one option a line, not
-quoted) and ``reasons.txt`` (the table of ``explain``). ``tests/golden/update`` rewrites them.
+``host.json`` with the facts and the accelerator when they are not qemu-7.2 and tcg; and the two golden files:
+``argv.txt`` (one option a line, not quoted) and ``reasons.txt`` (the table of ``explain``). ``tests/golden/update``
+rewrites them.
 """
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +17,7 @@ import msgspec
 
 from solovirt.api.decode import decode
 from solovirt.api.kubevirt.defaults import default_vmi
-from solovirt.api.kubevirt.spec.compute import Firmware
+from solovirt.api.kubevirt.spec.firmware import Firmware
 from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.spec.sources import Volume
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
@@ -56,6 +58,7 @@ class Overrides(msgspec.Struct, forbid_unknown_fields=True):
 class Host(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     """``host.json``."""
 
+    facts: str = "qemu-7.2"
     accel: str = "tcg"
     accel_reason: str = ""
 
@@ -110,9 +113,9 @@ def load(name: str) -> Case:
 
 
 def host_facts(host: Host | None = None) -> HostFacts:
-    """Recorded QEMU 7.2. With KVM, on a CPU that has everything."""
+    """Recorded facts (QEMU 7.2 unless others are named). With KVM, on a CPU that has everything."""
     host = host or Host()
-    recorded = facts.load("qemu-7.2")
+    recorded = facts.load(host.facts)
     qemu = recorded.qemu
     if host.accel == "kvm":
         qemu = msgspec.structs.replace(
@@ -165,12 +168,12 @@ def _read(path: Path, kind: type[T]) -> T | None:
     return msgspec.json.decode(path.read_bytes(), type=kind) if path.exists() else None
 
 
-def update() -> None:
-    for name in names():
+def update(only: list[str]) -> None:
+    for name in only or names():
         case = load(name)
         (HERE / name / "argv.txt").write_text(case.argv_text())
         (HERE / name / "reasons.txt").write_text(case.reasons_text())
 
 
 if __name__ == "__main__":
-    update()
+    update(sys.argv[1:])

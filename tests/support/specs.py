@@ -5,18 +5,12 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from solovirt.api.kubevirt.defaults import default_vmi
-from solovirt.api.kubevirt.spec.compute import CPU, Firmware, Memory
-from solovirt.api.kubevirt.spec.devices import (
-    Binding,
-    CDRomTarget,
-    Devices,
-    Disk,
-    DiskTarget,
-    Input,
-    Interface,
-    Rng,
-)
+from solovirt.api.kubevirt.spec.compute import CPU, Memory
+from solovirt.api.kubevirt.spec.devices import Devices, Input, Rng
+from solovirt.api.kubevirt.spec.disks import CDRomTarget, Disk, DiskTarget
+from solovirt.api.kubevirt.spec.firmware import Firmware
 from solovirt.api.kubevirt.spec.instance import Domain, VirtualMachineInstanceSpec
+from solovirt.api.kubevirt.spec.interfaces import Binding, Interface
 from solovirt.api.kubevirt.spec.sources import EmptyDiskSource, HostDiskSource, Network, PodNetwork, Volume
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from solovirt.api.kubevirt.spec.devices import Disk
+from solovirt.api.kubevirt.spec.disks import Disk
 from solovirt.compile.context import Context
 from solovirt.compile.options import Prop
 from solovirt.compile.problems import invalid

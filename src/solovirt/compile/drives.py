@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from solovirt.api.kubevirt.spec.devices import Disk
+from solovirt.api.kubevirt.spec.disks import Disk
 from solovirt.compile.context import Context, device_id
 from solovirt.compile.options import Reason
 from solovirt.compile.problems import invalid

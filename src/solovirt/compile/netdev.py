@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from solovirt.api.kubevirt.spec.devices import Interface
+from solovirt.api.kubevirt.spec.interfaces import Interface
 from solovirt.compile.options import JsonValue, Prop, PropValue, Reason
 from solovirt.compile.reasons import default, manifest, needs
 from solovirt.host.model.bindings import NetworkBinding

@@ -13,7 +13,8 @@ import pytest
 
 from solovirt.api import registry
 from solovirt.api.kubevirt.spec.compute import Memory
-from solovirt.api.kubevirt.spec.devices import Devices, Disk, DiskTarget
+from solovirt.api.kubevirt.spec.devices import Devices
+from solovirt.api.kubevirt.spec.disks import Disk, DiskTarget
 from solovirt.api.kubevirt.spec.instance import Domain, VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.spec.sources import CloudInitSource, ContainerDiskSource, EmptyDiskSource, Volume
 from solovirt.api.kubevirt.virtualmachine import InstanceTemplate, VirtualMachine, VirtualMachineSpec

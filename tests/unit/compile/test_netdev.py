@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from solovirt.api.kubevirt.spec.devices import Binding, Interface, Port
+from solovirt.api.kubevirt.spec.interfaces import Binding, Interface, Port
 from solovirt.compile import netdev, render
 from solovirt.host.model.bindings import NetworkBinding
 from solovirt.kit.errors import HostError

@@ -16,8 +16,9 @@ from solovirt.api.cdi.datavolume import DataVolumeSpec
 from solovirt.api.core.event import Event
 from solovirt.api.core.persistentvolumeclaim import PersistentVolumeClaim
 from solovirt.api.kubevirt.spec.compute import Memory
-from solovirt.api.kubevirt.spec.devices import Binding, Devices, Interface
+from solovirt.api.kubevirt.spec.devices import Devices
 from solovirt.api.kubevirt.spec.instance import Domain, VirtualMachineInstanceSpec
+from solovirt.api.kubevirt.spec.interfaces import Binding, Interface
 from solovirt.api.kubevirt.spec.sources import Network, PodNetwork
 from solovirt.api.kubevirt.virtualmachine import InstanceTemplate, VirtualMachine, VirtualMachineSpec
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance

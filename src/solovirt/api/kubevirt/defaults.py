@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import uuid
 
-from solovirt.api.kubevirt.spec.compute import CPU, Features, FeatureState, Firmware, Machine, Memory, Quantity
-from solovirt.api.kubevirt.spec.devices import Binding, Devices, Disk, DiskTarget, Interface
+from solovirt.api.kubevirt.spec.compute import CPU, Machine, Memory, Quantity
+from solovirt.api.kubevirt.spec.devices import Devices
+from solovirt.api.kubevirt.spec.disks import Disk, DiskTarget
+from solovirt.api.kubevirt.spec.features import Features, FeatureState
+from solovirt.api.kubevirt.spec.firmware import Firmware
 from solovirt.api.kubevirt.spec.instance import Domain, VirtualMachineInstanceSpec
+from solovirt.api.kubevirt.spec.interfaces import Binding, Interface
 from solovirt.api.kubevirt.spec.sources import Network, PodNetwork
 from solovirt.api.kubevirt.virtualmachine import VirtualMachine
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance

@@ -141,7 +141,7 @@ def _refuse(causes: list[Cause]) -> None:
 
 def _identify(vmi: VirtualMachineInstance) -> None:
     """The UUID and serial that a real start would choose at random."""
-    from solovirt.api.kubevirt.spec.compute import Firmware
+    from solovirt.api.kubevirt.spec.firmware import Firmware
 
     firmware = vmi.spec.domain.firmware or Firmware()
     vmi.spec.domain.firmware = firmware

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from solovirt.api.kubevirt.spec.devices import Interface
+from solovirt.api.kubevirt.spec.interfaces import Interface
 from solovirt.compile import boot, netdev
 from solovirt.compile.context import Context, device_id
 from solovirt.compile.layout import Endpoint, Place, Pool

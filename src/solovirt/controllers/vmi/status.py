@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from solovirt.api.kubevirt.spec.compute import Machine
-from solovirt.api.kubevirt.spec.devices import Disk, Interface
+from solovirt.api.kubevirt.spec.disks import Disk
+from solovirt.api.kubevirt.spec.interfaces import Interface
 from solovirt.api.kubevirt.virtualmachineinstance import (
     CPUTopology,
     InterfaceStatus,

@@ -54,14 +54,77 @@ class KernelBinding(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
     initrd: str = ""
 
 
+class FirmwareBinding(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """UEFI firmware: ``code`` is read-only; ``variables`` (NVRAM) is this VM's own file, None for a ROM (``rom``).
+
+    ``secure`` says that the variables may be written in SMM only. ``note`` goes into explain's reasons.
+    """
+
+    code: DiskImage
+    variables: DiskImage | None = None
+    secure: bool = False
+    rom: bool = False
+    note: str = ""
+
+
+class ACPITablesBinding(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Files with whole ACPI tables; "" for none."""
+
+    slic: str = ""
+    msdm: str = ""
+
+
+class FilesystemBinding(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A directory shared by virtiofsd, which listens on ``socket``. ``name`` is the tag that the guest mounts."""
+
+    name: str
+    directory: str
+    socket: str
+    read_only: bool = False
+    note: str = ""
+
+
+class HostDeviceBinding(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What a gpus[], hostDevices[] or SR-IOV interface got. ``kind`` is "pci" (``address`` "0000:01:00.0"), "mdev"
+    (``address`` is its sysfs path) or "usb" (``address`` is "bus-device", in decimal). "" when there is none here.
+    """
+
+    name: str
+    kind: str
+    address: str
+    note: str = ""
+
+
+class NumaCell(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One guest NUMA cell: its vCPUs, its memory in bytes, and the host's node that both come from."""
+
+    vcpus: tuple[int, ...]
+    memory: int
+    host_node: int
+
+
+class CPUPlacement(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Dedicated CPUs: the host CPU of each vCPU, by index; those of QEMU's other threads; guest NUMA cells."""
+
+    vcpus: tuple[int, ...] = ()
+    emulator: tuple[int, ...] = ()
+    cells: tuple[NumaCell, ...] = ()
+
+
 class Sockets(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """Unix sockets that QEMU listens on, and the log that the serial console is copied to."""
+    """Unix sockets that QEMU listens on, and the log that the serial console is copied to.
+
+    ``tpm`` is swtpm's; ``usbredir`` are the four of clientPassthrough; ``downward_metrics`` is the metrics channel.
+    """
 
     qmp: str
     agent: str
     serial: str
     vnc: str
     serial_log: str
+    tpm: str = ""
+    usbredir: tuple[str, ...] = ()
+    downward_metrics: str = ""
 
 
 class Pins(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -92,3 +155,10 @@ class Bindings(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     volumes: dict[str, VolumeBinding] = {}
     networks: dict[str, NetworkBinding] = {}
     kernel: KernelBinding | None = None
+    firmware: FirmwareBinding | None = None
+    acpi_tables: ACPITablesBinding | None = None
+    filesystems: dict[str, FilesystemBinding] = {}
+    host_devices: dict[str, HostDeviceBinding] = {}
+    cpus: CPUPlacement | None = None
+    vsock_cid: int = 0
+    """The guest's address on vsock, 3 or more; 0 for none."""

@@ -44,6 +44,38 @@ class QemuFacts(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     """``query-command-line-options`` names ("sandbox", "audiodev", ...)."""
 
 
+class Firmware(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One firmware descriptor (QEMU docs/interop/firmware.json), as far as x86-64 flash and ROM images go.
+
+    ``code`` and ``variables`` (the template of the NVRAM) are paths with their formats; ``machines`` are patterns as in
+    the descriptor ("pc-q35-*"); ``features`` its feature names ("secure-boot", "requires-smm", "enrolled-keys", ...).
+    """
+
+    code: str
+    code_format: str = "raw"
+    variables: str = ""
+    variables_format: str = "raw"
+    rom: bool = False
+    machines: tuple[str, ...] = ()
+    features: frozenset[str] = frozenset()
+
+
+class HostModel(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """The named model nearest to the host's CPU and the features that make up the difference, in order."""
+
+    name: str
+    features: dict[str, bool] = {}
+
+
+class HostNode(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One NUMA node of the host. ``hugepages`` maps a page size in bytes to how many pages the node's pool holds."""
+
+    number: int
+    cpus: tuple[int, ...]
+    memory: int = 0
+    hugepages: dict[int, int] = {}
+
+
 class HostFacts(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """Everything compile may know of the host. ``accel`` is what works ("kvm" or "tcg"), not what exists."""
 
@@ -55,3 +87,12 @@ class HostFacts(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     memory: int = 0
     """Bytes."""
     node_name: str = "localhost"
+    firmware: tuple[Firmware, ...] = ()
+    """In the order in which they are preferred."""
+    helpers: dict[str, str] = {}
+    """Helper programs that are installed, by name ("swtpm", "virtiofsd", "qemu-pr-helper"): their paths."""
+    host_model: HostModel | None = None
+    """For host-model with KVM; None where it is not known, and QEMU's own host model stands for it."""
+    nodes: tuple[HostNode, ...] = ()
+    labels: dict[str, str] = {}
+    """The node's labels, which nodeSelector is compared with."""

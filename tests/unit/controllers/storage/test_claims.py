@@ -4,7 +4,7 @@ import asyncio
 
 from solovirt.api import registry
 from solovirt.api.core.persistentvolumeclaim import PersistentVolumeClaim, PersistentVolumeClaimSpec, VolumeResources
-from solovirt.api.kubevirt.spec.devices import Disk, DiskTarget
+from solovirt.api.kubevirt.spec.disks import Disk, DiskTarget
 from solovirt.api.kubevirt.spec.sources import ClaimSource, Volume
 from solovirt.api.meta import ObjectMeta, OwnerReference, find_condition
 from solovirt.controllers.storage.claims import is_filled_by_another

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from solovirt.api import registry
 from solovirt.api.cdi.datavolume import BlankSource, DataVolumeImport, DataVolumeSpec, StorageResources, StorageSpec
-from solovirt.api.kubevirt.spec.devices import Disk, DiskTarget
+from solovirt.api.kubevirt.spec.disks import Disk, DiskTarget
 from solovirt.api.kubevirt.spec.sources import DataVolumeSource, Volume
 from solovirt.api.kubevirt.virtualmachine import DataVolumeTemplate, VirtualMachine
 from solovirt.api.meta import ObjectMeta, find_condition

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from solovirt.api.kubevirt.spec.compute import Features, FeatureState
+from solovirt.api.kubevirt.spec.features import Features, FeatureState
 from solovirt.controllers.vmi.ender import deadline_of, grace_of, has_acpi
 from solovirt.hypervisor.model import RunState
 from solovirt.kit import timestamps

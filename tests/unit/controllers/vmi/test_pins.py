@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 import uuid
 
-from solovirt.api.kubevirt.spec.compute import Firmware
+from solovirt.api.kubevirt.spec.firmware import Firmware
 from solovirt.api.meta import OwnerReference
 from solovirt.controllers.vmi import pins
 from solovirt.host.model.bindings import Pins

@@ -9,7 +9,7 @@ import pytest
 from solovirt.api import registry
 from solovirt.api.core.configmap import ConfigMap
 from solovirt.api.core.secret import Secret
-from solovirt.api.kubevirt.spec.devices import Disk, DiskTarget
+from solovirt.api.kubevirt.spec.disks import Disk, DiskTarget
 from solovirt.api.kubevirt.spec.sources import CloudInitSource, ConfigMapSource, LocalObjectReference, Volume
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.api.meta import ObjectMeta, find_condition

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from solovirt.api.kubevirt.spec.devices import CDRomTarget, Disk, DiskTarget
+from solovirt.api.kubevirt.spec.disks import CDRomTarget, Disk, DiskTarget
 from solovirt.api.kubevirt.spec.sources import EmptyDiskSource, Volume
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstanceStatus
 from solovirt.api.meta import find_condition

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from solovirt.api.kubevirt.spec.compute import Firmware, KernelBoot, KernelBootContainer
+from solovirt.api.kubevirt.spec.firmware import Firmware, KernelBoot, KernelBootContainer
 from solovirt.api.kubevirt.spec.sources import (
     ClaimSource,
     CloudInitSource,

@@ -1,4 +1,4 @@
-"""domain.cpu, memory, machine, firmware, features, resources (KubeVirt api core/v1 schema.go)."""
+"""domain.cpu, memory, machine, resources, chassis, ioThreads, launchSecurity (KubeVirt api core/v1 schema.go)."""
 
 from __future__ import annotations
 
@@ -14,22 +14,49 @@ class CPUFeature(Model):
     policy: str = ""
 
 
-class CPU(Model):
-    __known_unsupported__ = frozenset({"numa", "dedicatedCpuPlacement", "isolateEmulatorThread", "realtime"})
+class NUMAGuestMappingPassthrough(Model):
+    """``guestMappingPassthrough: {}``."""
 
+
+class NUMA(Model):
+    guest_mapping_passthrough: NUMAGuestMappingPassthrough | None = None
+
+
+class Realtime(Model):
+    """``mask`` names vCPUs as cpusets do ("0-3,^1"); "" means all."""
+
+    mask: str = ""
+
+
+class CPU(Model):
     cores: int | None = None
     sockets: int | None = None
     threads: int | None = None
     max_sockets: int | None = None
     model: str = ""
     features: list[CPUFeature] = msgspec.field(default_factory=list)
+    dedicated_cpu_placement: bool | None = None
+    isolate_emulator_thread: bool | None = None
+    numa: NUMA | None = None
+    realtime: Realtime | None = None
+
+
+class Hugepages(Model):
+    page_size: str = ""
+
+
+class ReservedOverhead(Model):
+    """``memLock`` is NotRequired or Required."""
+
+    added_overhead: Quantity | None = None
+    mem_lock: str = ""
 
 
 class Memory(Model):
-    __known_unsupported__ = frozenset({"hugepages", "reservedOverhead"})
-
     guest: Quantity | None = None
     max_guest: Quantity | None = None
+    hugepages: Hugepages | None = None
+    reserved_overhead: ReservedOverhead | None = None
 
 
 class ResourceRequirements(Model):
@@ -42,53 +69,42 @@ class Machine(Model):
     type: str = ""
 
 
-class BIOS(Model):
-    __known_unsupported__ = frozenset({"useSerial"})
-
-
-class Bootloader(Model):
-    __known_unsupported__ = frozenset({"efi"})
-
-    bios: BIOS | None = None
-
-
-class KernelBootContainer(Model):
-    image: str
-    image_pull_secret: str = ""
-    image_pull_policy: str = ""
-    kernel_path: str = ""
-    initrd_path: str = ""
-
-
-class KernelBoot(Model):
-    kernel_args: str = ""
-    container: KernelBootContainer | None = None
-
-
-class Firmware(Model):
-    __known_unsupported__ = frozenset({"acpi"})
-
-    uuid: str = ""
+class Chassis(Model):
+    manufacturer: str = ""
+    version: str = ""
     serial: str = ""
-    bootloader: Bootloader | None = None
-    kernel_boot: KernelBoot | None = None
+    asset: str = ""
+    sku: str = ""
 
 
-class FeatureState(Model):
-    enabled: bool | None = None
+class DiskIOThreads(Model):
+    supplemental_pool_thread_count: int | None = None
 
 
-class Features(Model):
-    __known_unsupported__ = frozenset({"apic", "smm", "kvm", "pvspinlock", "hyperv", "hypervPassthrough"})
-
-    acpi: FeatureState | None = None
+class SEVPolicy(Model):
+    encrypted_state: bool | None = None
 
 
-class ClockUTC(Model):
-    __known_unsupported__ = frozenset({"offsetSeconds"})
+class SEVAttestation(Model):
+    """``attestation: {}``."""
 
 
-class Clock(Model):
-    __known_unsupported__ = frozenset({"timezone", "timer"})
+class SEV(Model):
+    policy: SEVPolicy | None = None
+    attestation: SEVAttestation | None = None
+    session: str = ""
+    dh_cert: str = ""
 
-    utc: ClockUTC | None = None
+
+class SEVSNP(Model):
+    """``snp: {}``."""
+
+
+class TDX(Model):
+    """``tdx: {}``."""
+
+
+class LaunchSecurity(Model):
+    sev: SEV | None = None
+    snp: SEVSNP | None = None
+    tdx: TDX | None = None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from solovirt.api.causes import INVALID, KNOWN_UNSUPPORTED, NOT_SUPPORTED, Causes
-from solovirt.api.kubevirt.spec.devices import Disk, Input
+from solovirt.api.kubevirt.spec.devices import Input
+from solovirt.api.kubevirt.spec.disks import Disk
 from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.validation.text import check_expression, check_serial, is_pci_address
 from solovirt.kit.names import is_dns_label, label_problem

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from solovirt.api.causes import INVALID, REQUIRED, Causes
-from solovirt.api.kubevirt.spec.compute import Firmware, KernelBoot, KernelBootContainer
+from solovirt.api.kubevirt.spec.firmware import Firmware, KernelBoot, KernelBootContainer
 from solovirt.api.kubevirt.validation.text import (
     MAX_KERNEL_ARGS,
     check_file_path,

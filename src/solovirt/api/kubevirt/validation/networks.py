@@ -6,8 +6,8 @@ import ipaddress
 import re
 
 from solovirt.api.causes import DUPLICATE, INVALID, NOT_SUPPORTED, REQUIRED, Causes
-from solovirt.api.kubevirt.spec.devices import Interface, Port
 from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
+from solovirt.api.kubevirt.spec.interfaces import Interface, Port
 from solovirt.api.kubevirt.spec.sources import Network
 from solovirt.api.kubevirt.validation.devices import check_boot_order_value, check_count
 from solovirt.api.kubevirt.validation.text import is_pci_address

@@ -1,7 +1,7 @@
 import pytest
 
 from solovirt.api.causes import Causes
-from solovirt.api.kubevirt.spec.compute import Firmware
+from solovirt.api.kubevirt.spec.firmware import Firmware
 from solovirt.api.kubevirt.validation.firmware import check_firmware
 from solovirt.kit.json import convert
 
