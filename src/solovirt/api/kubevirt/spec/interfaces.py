@@ -15,8 +15,8 @@ class Port(Model):
 
 class PortRange(Model):
     protocol: str = ""
-    start_port: int = 0
-    end_port: int = 0
+    start: int = 0
+    end: int = 0
 
 
 class Binding(Model):

@@ -173,6 +173,7 @@ class UtilityVolume(Model):
 
     name: str
     claim_name: str
+    read_only: bool | None = None
     type: str = ""
 
 
