@@ -26,6 +26,10 @@ class Context:
     def devices(self) -> Devices:
         return self.spec.domain.devices
 
+    def annotated(self, name: str) -> bool:
+        """Whether the VMI has the annotation with the value "true" (in any case, as KubeVirt compares them)."""
+        return self.bindings.annotations.get(name, "").lower() == "true"
+
 
 Configurator = Callable[[Context], Iterable[Option]]
 """Adds the options of one concern. Pure; raises ``Invalid`` or ``HostError``."""

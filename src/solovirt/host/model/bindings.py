@@ -33,10 +33,16 @@ class VolumeBinding(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
 
 
 class NetworkBinding(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """How a network reaches the host. Today ``kind`` is "user" (QEMU's user network with KubeVirt's addresses).
+    """How a network reaches the host. ``kind`` is one of
+    - "user": QEMU's user network with KubeVirt's addresses. ``network`` is the guest's IPv4 network (CIDR), ``host``
+      the gateway, ``dns`` the resolver, ``dhcp_start`` the address that the guest gets; ``network6`` (CIDR), ``host6``
+      and ``dns6`` the same for IPv6, "" for none. ``forwards`` are (protocol, host address, host port, guest port).
+    - "tap": the host's ``interface``, made beforehand, or its descriptor ``fd``.
+    - "passt": passt, which listens on ``socket`` for vhost-user.
+    - "vfio": a function of a network card itself; which one is the interface's ``HostDeviceBinding``.
 
-    ``network`` is the guest's IPv4 network (CIDR), ``host`` the gateway, ``dns`` the resolver, ``dhcp_start`` the
-    address that the guest gets. ``forwards`` are (protocol, host address, host port, guest port).
+    ``mtu`` is told to virtio guests (0: not known). ``lacks`` is one sentence about what is missing here, so that it
+    can be explained but not started, and ``hint`` what to do about it.
     """
 
     name: str
@@ -47,6 +53,15 @@ class NetworkBinding(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
     dhcp_start: str = "10.0.2.2"
     hostname: str = ""
     forwards: tuple[tuple[str, str, int, int], ...] = ()
+    network6: str = ""
+    host6: str = ""
+    dns6: str = ""
+    interface: str = ""
+    fd: int | None = None
+    socket: str = ""
+    mtu: int = 0
+    lacks: str = ""
+    hint: str = ""
 
 
 class KernelBinding(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -86,13 +101,17 @@ class FilesystemBinding(msgspec.Struct, frozen=True, rename="camel", omit_defaul
 
 class HostDeviceBinding(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """What a gpus[], hostDevices[] or SR-IOV interface got. ``kind`` is "pci" (``address`` "0000:01:00.0"), "mdev"
-    (``address`` is its sysfs path) or "usb" (``address`` is "bus-device", in decimal). "" when there is none here.
+    (``address`` is its sysfs path) or "usb" (``address`` is "bus-device", in decimal).
+
+    ``lacks`` is one sentence about what is missing here (``address`` may be "" then), and ``hint`` what to do about it.
     """
 
     name: str
     kind: str
     address: str
     note: str = ""
+    lacks: str = ""
+    hint: str = ""
 
 
 class NumaCell(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -162,3 +181,5 @@ class Bindings(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     cpus: CPUPlacement | None = None
     vsock_cid: int = 0
     """The guest's address on vsock, 3 or more; 0 for none."""
+    annotations: dict[str, str] = {}
+    """The VMI's annotations; some of KubeVirt's change the machine."""
