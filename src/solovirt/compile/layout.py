@@ -18,7 +18,8 @@ from solovirt.compile.problems import invalid, merged
 from solovirt.compile.reasons import default, manifest, needs
 from solovirt.kit.errors import Cause, Invalid
 
-Pool = Literal["nic", "pci", "bridge", "sata", "scsi", "usb"]
+Pool = Literal["nic", "pci", "bridge", "legacy", "sata", "scsi", "usb"]
+"""``bridge`` is for NICs of conventional PCI, ``legacy`` for other devices of it; both sit on one bridge."""
 Bus = Literal["pci", "pcie.0", "pci-bridge", "ide", "scsi0.0", "usb.0"]
 
 MAX_PORTS = 31
@@ -212,7 +213,7 @@ def _slots(pool: Pool, first: int) -> list[tuple[Bus, int]]:
             return [("pci", n) for n in range(1, MAX_PORTS + 1)]
         case "pci":
             return [("pci", n) for n in (*range(first, MAX_PORTS + 1), *range(1, first))]
-        case "bridge":
+        case "bridge" | "legacy":
             return [("pci-bridge", n) for n in range(1, 32)]
         case "sata":
             return [("ide", n) for n in range(SATA_PORTS)]
@@ -232,6 +233,7 @@ _WHY_THERE: dict[Pool, str] = {
     "nic": "NICs come first (KubeVirt's PCI topology v3)",
     "pci": "first free root port after those for NICs (KubeVirt's PCI topology v3)",
     "bridge": "first free slot of the bridge for conventional PCI devices",
+    "legacy": "first free slot of the bridge for conventional PCI devices",
     "sata": "first free port of the chipset's SATA controller",
     "scsi": "first free unit of the SCSI controller",
     "usb": "first free port of the USB controller",
@@ -240,6 +242,7 @@ _FULL: dict[Pool, str] = {
     "nic": f"more devices than the {MAX_PORTS} PCIe root ports",
     "pci": f"more devices than the {MAX_PORTS} PCIe root ports",
     "bridge": "more conventional PCI devices than the bridge has slots",
+    "legacy": "more conventional PCI devices than the bridge has slots",
     "sata": f"the machine has {SATA_PORTS} SATA ports, all in use",
     "scsi": f"more than {SCSI_UNITS} SCSI disks",
     "usb": f"more than {USB_PORTS} USB devices",

@@ -57,7 +57,7 @@ def context(
     """A context with its layout."""
     spec = spec_of(text)
     bindings = bindings_of(spec, volumes=volumes, networks=networks, kernel=kernel, pins=pins)
-    bare = Context(spec, facts or host_facts(Host(accel)), bindings)
+    bare = Context(spec, facts or host_facts(Host(accel=accel)), bindings)
     endpoints = [endpoint for source in ENDPOINTS for endpoint in source(bare)]
     layout = allocate(endpoints, bindings.pins.pci, memory.guest_bytes(bare)[0])
     return Context(bare.spec, bare.facts, bare.bindings, layout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from solovirt.compile import virtio
 from solovirt.compile.context import Context
 from solovirt.compile.layout import Endpoint
 from solovirt.compile.options import JsonValue, Option, Prop
@@ -23,7 +24,7 @@ def options(ctx: Context) -> Iterator[Option]:
         "-device",
         JsonValue(
             (
-                Prop("driver", "virtio-balloon-pci-non-transitional", why),
+                virtio.driver(ctx, "virtio-balloon", why),
                 Prop("id", _DEVICE, needs("name of the device for QMP")),
                 Prop("free-page-reporting", True, default("pages that the guest frees go back to the host at once")),
                 *ctx.layout.place(_DEVICE).props(),
@@ -35,4 +36,4 @@ def options(ctx: Context) -> Iterator[Option]:
 
 def endpoints(ctx: Context) -> Iterator[Endpoint]:
     if ctx.devices.autoattach_mem_balloon is not False:
-        yield Endpoint(_DEVICE, "pci", fixed=True)
+        yield Endpoint(_DEVICE, virtio.pool(ctx), fixed=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from solovirt.api.kubevirt.spec.interfaces import Interface
-from solovirt.compile import boot, netdev
+from solovirt.compile import boot, netdev, virtio
 from solovirt.compile.context import Context, device_id
 from solovirt.compile.layout import Endpoint, Place, Pool
 from solovirt.compile.options import JsonValue, Option, Prop, Reason
@@ -32,12 +32,12 @@ def options(ctx: Context) -> Iterator[Option]:
 
 def endpoints(ctx: Context) -> Iterator[Endpoint]:
     for index, nic in enumerate(ctx.devices.interfaces):
-        pool: Pool = "bridge" if _model(nic) in CONVENTIONAL else "nic"
+        pool: Pool = "bridge" if _conventional(ctx, nic) else "nic"
         yield Endpoint(device_id(nic.name), pool, field=_path(index), address=nic.pci_address)
 
 
 def has_conventional(ctx: Context) -> bool:
-    return any(_model(nic) in CONVENTIONAL for nic in ctx.devices.interfaces)
+    return any(_conventional(ctx, nic) for nic in ctx.devices.interfaces)
 
 
 def backend(ctx: Context, index: int) -> JsonValue:
@@ -65,7 +65,7 @@ def device(ctx: Context, index: int, place: Place) -> JsonValue:
     chosen = manifest(model_path, f"interface model {model}") if nic.model else default("KubeVirt's model", model_path)
     mac, why_mac = mac_address(ctx, index)
     props = [
-        Prop("driver", _DRIVERS[model], chosen),
+        virtio.driver(ctx, "virtio-net", chosen) if model == "virtio" else Prop("driver", _DRIVERS[model], chosen),
         Prop("netdev", netdev.netdev_id(nic.name), needs("the host's side of it")),
         Prop("id", device_id(nic.name), needs("ua- and the manifest's name", f"{path}.name")),
         Prop("mac", mac, why_mac),
@@ -111,6 +111,10 @@ def _unused_networks(ctx: Context) -> Iterator[Option]:
 
 def _path(index: int) -> str:
     return f"domain.devices.interfaces[{index}]"
+
+
+def _conventional(ctx: Context, nic: Interface) -> bool:
+    return _model(nic) in CONVENTIONAL or (_model(nic) == "virtio" and virtio.transitional(ctx))
 
 
 def _model(nic: Interface) -> str:

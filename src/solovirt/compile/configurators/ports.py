@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from solovirt.compile import virtio
 from solovirt.compile.configurators import nics
 from solovirt.compile.context import Context
 from solovirt.compile.layout import BRIDGE, Endpoint
@@ -28,7 +29,7 @@ def options(ctx: Context) -> Iterator[Option]:
 
 
 def endpoints(ctx: Context) -> Iterator[Endpoint]:
-    if nics.has_conventional(ctx):
+    if nics.has_conventional(ctx) or virtio.transitional(ctx):
         yield Endpoint(BRIDGE, "pci", fixed=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from solovirt.compile import virtio
 from solovirt.compile.context import Context
 from solovirt.compile.layout import Endpoint
 from solovirt.compile.options import JsonValue, Option, Prop
@@ -33,7 +34,7 @@ def options(ctx: Context) -> Iterator[Option]:
         "-device",
         JsonValue(
             (
-                Prop("driver", "virtio-rng-pci-non-transitional", why),
+                virtio.driver(ctx, "virtio-rng", why),
                 Prop("rng", _SOURCE, needs("its source")),
                 Prop("id", _DEVICE, needs("name of the device for QMP")),
                 *ctx.layout.place(_DEVICE).props(),
@@ -45,4 +46,4 @@ def options(ctx: Context) -> Iterator[Option]:
 
 def endpoints(ctx: Context) -> Iterator[Endpoint]:
     if ctx.devices.rng is not None:
-        yield Endpoint(_DEVICE, "pci", fixed=True)
+        yield Endpoint(_DEVICE, virtio.pool(ctx), fixed=True)
