@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import uuid
 
+from solovirt.api.kubevirt.defaulting.lifecycle import default_lifecycle
+from solovirt.api.kubevirt.defaulting.probes import default_probes
 from solovirt.api.kubevirt.spec.compute import CPU, Machine, Memory, Quantity
 from solovirt.api.kubevirt.spec.devices import Devices
 from solovirt.api.kubevirt.spec.disks import Disk, DiskTarget
@@ -50,6 +52,8 @@ def default_vmi(vmi: VirtualMachineInstance) -> None:
     _default_memory(spec.domain)
     _default_cpu(spec.domain)
     _default_pull_policies(spec)
+    default_lifecycle(spec)
+    default_probes(spec)
     _default_network(spec)
     _default_disks(spec)
     _default_firmware(spec.domain, vmi.metadata.uid)

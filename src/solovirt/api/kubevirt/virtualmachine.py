@@ -25,12 +25,13 @@ class InstanceTemplate(Model, kw_only=True):
 
 
 class VirtualMachineSpec(Model, kw_only=True):
-    __known_unsupported__ = frozenset({"instancetype", "preference", "updateVolumesStrategy"})
+    __known_unsupported__ = frozenset({"instancetype", "preference"})
 
     running: bool | None = None
     run_strategy: str = ""
     template: InstanceTemplate
     data_volume_templates: list[DataVolumeTemplate] = msgspec.field(default_factory=list)
+    update_volumes_strategy: str = ""
 
 
 class StateChangeRequest(Model):

@@ -6,14 +6,16 @@ from solovirt.api.causes import INVALID, NOT_SUPPORTED, Causes
 from solovirt.api.kubevirt.defaults import ARCHITECTURE
 from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.validation.compute import check_compute
+from solovirt.api.kubevirt.validation.credentials import check_credentials
 from solovirt.api.kubevirt.validation.devices import check_devices
 from solovirt.api.kubevirt.validation.firmware import check_firmware
+from solovirt.api.kubevirt.validation.lifecycle import check_lifecycle
 from solovirt.api.kubevirt.validation.networks import check_networks
+from solovirt.api.kubevirt.validation.probes import check_probes
+from solovirt.api.kubevirt.validation.scheduling import check_scheduling
 from solovirt.api.kubevirt.validation.volumes import check_volumes
 from solovirt.api.meta import ObjectMeta
-from solovirt.kit.names import label_problem
 
-MAX_GRACE_PERIOD = 2**31 - 1
 KNOWN_ARCHITECTURES = ("arm64", "s390x")
 RESERVED_LABELS = frozenset(
     f"kubevirt.io/{name}"
@@ -40,6 +42,10 @@ UNSUPPORTED_ANNOTATIONS = frozenset(
 def check_spec(causes: Causes, spec: VirtualMachineInstanceSpec, field: str) -> None:
     """Every problem of a VMI spec; ``field`` is its path."""
     _check_platform(causes, spec, field)
+    check_lifecycle(causes, spec, field)
+    check_probes(causes, spec, field)
+    check_scheduling(causes, spec, field)
+    check_credentials(causes, spec, f"{field}.accessCredentials")
     check_compute(causes, spec.domain, f"{field}.domain")
     if spec.domain.firmware is not None:
         check_firmware(causes, spec.domain.firmware, f"{field}.domain.firmware")
@@ -49,21 +55,11 @@ def check_spec(causes: Causes, spec: VirtualMachineInstanceSpec, field: str) -> 
 
 
 def _check_platform(causes: Causes, spec: VirtualMachineInstanceSpec, field: str) -> None:
-    if spec.hostname and (problem := label_problem(spec.hostname)):
-        place = f"{field}.hostname"
-        causes.add(INVALID, place, f"{place} does not conform to the kubernetes DNS_LABEL rules : {problem}")
     if spec.architecture in KNOWN_ARCHITECTURES:
         causes.known_unsupported(f"{field}.architecture", spec.architecture)
     elif spec.architecture not in ("", ARCHITECTURE):
         place = f"{field}.architecture"
         causes.add(INVALID, place, f"{place}: unsupported architecture: {spec.architecture!r}")
-    grace = spec.termination_grace_period_seconds
-    if grace is not None and not 0 <= grace <= MAX_GRACE_PERIOD:
-        causes.invalid(f"{field}.terminationGracePeriodSeconds", grace, f"must be between 0 and {MAX_GRACE_PERIOD}")
-    if spec.start_strategy not in ("", "Paused"):
-        place = f"{field}.startStrategy"
-        text = f"{place} is set with an unrecognized option: {spec.start_strategy}"
-        causes.add(INVALID, place, text)
 
 
 def check_instance_metadata(causes: Causes, meta: ObjectMeta, field: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from solovirt.api.causes import INVALID, REQUIRED, Causes
+from solovirt.api.causes import INVALID, NOT_SUPPORTED, REQUIRED, Causes
 from solovirt.api.cdi.datavolume import check_data_volume_spec
 from solovirt.api.kubevirt.spec.sources import Volume
 from solovirt.api.kubevirt.validation.spec import check_instance_metadata, check_spec
@@ -21,6 +21,7 @@ def validate_vm(new: VirtualMachine, old: VirtualMachine | None) -> list[Cause]:
         return causes.found
     check_metadata(causes, new.metadata, max_name=LABEL_MAX)
     _check_run_strategy(causes, new.spec)
+    _check_update_strategy(causes, new.spec)
     template = new.spec.template
     check_labels(causes, template.metadata, field="spec.template.metadata")
     check_instance_metadata(causes, template.metadata, "spec.template.metadata")
@@ -44,6 +45,15 @@ def _check_run_strategy(causes: Causes, spec: VirtualMachineSpec) -> None:
         names = ", ".join(RUN_STRATEGIES)
         text = f"spec.runStrategy: Invalid RunStrategy ({spec.run_strategy!r}), must be one of: {names}"
         causes.add(INVALID, "spec.runStrategy", text)
+
+
+def _check_update_strategy(causes: Causes, spec: VirtualMachineSpec) -> None:
+    place = "spec.updateVolumesStrategy"
+    if spec.update_volumes_strategy == "Migration":
+        text = "disks of a running VM cannot be copied to other claims; changed volumes are used from its next start"
+        causes.add(NOT_SUPPORTED, place, f"{place} Migration: {text} (Replacement)")
+    elif spec.update_volumes_strategy not in ("", "Replacement"):
+        causes.not_supported(place, spec.update_volumes_strategy, ("Replacement", "Migration"))
 
 
 def _check_data_volumes(causes: Causes, vm: VirtualMachine) -> None:
