@@ -4,7 +4,7 @@ import uuid
 import pytest
 
 from solovirt.api.decode import decode
-from solovirt.api.kubevirt.defaults import default_vm, default_vmi, identity, pull_policy
+from solovirt.api.kubevirt.defaults import default_vm, default_vmi, identity
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.api.registry import VIRTUAL_MACHINE_INSTANCES
 from solovirt.kit.json import JsonObject
@@ -109,39 +109,3 @@ def test_networks_are_only_added_when_none_is_named() -> None:
     assert bare({"devices": {"autoattachPodInterface": False}}).spec.networks == []
     spec = bare({}, networks=[{"name": "n", "pod": {}}]).spec
     assert [n.name for n in spec.networks] == ["n"] and spec.domain.devices.interfaces == []
-
-
-def test_disks_follow_volumes() -> None:
-    volumes = [{"name": "a", "emptyDisk": {"capacity": "1Gi"}}, {"name": "b", "emptyDisk": {"capacity": "1Gi"}}]
-    devices = {"disks": [{"name": "b", "disk": {"bus": "virtio"}}, {"name": "cd", "cdrom": {}}, {"name": "d"}]}
-    disks = bare({"devices": devices}, volumes=volumes).spec.domain.devices.disks
-    assert [disk.name for disk in disks] == ["b", "cd", "d", "a"]
-    assert [disk.disk.bus for disk in disks if disk.disk is not None] == ["virtio", "sata", "sata"]
-    cdrom = disks[1].cdrom
-    assert cdrom is not None and (cdrom.bus, cdrom.readonly, cdrom.tray) == ("sata", True, "closed")
-
-
-@pytest.mark.parametrize(
-    ("image", "policy"),
-    [
-        ("fedora", "Always"),
-        ("quay.io/x/fedora", "Always"),
-        ("quay.io/x/fedora:latest", "Always"),
-        ("registry:5000/fedora", "Always"),
-        ("registry:5000/fedora:41", "IfNotPresent"),
-        ("fedora@sha256:" + "a" * 64, "IfNotPresent"),
-    ],
-)
-def test_pull_policies(image: str, policy: str) -> None:
-    assert pull_policy(image) == policy
-
-
-def test_pull_policies_of_disks_and_kernels() -> None:
-    volumes = [{"name": "a", "containerDisk": {"image": "x:1"}}, {"name": "b", "emptyDisk": {"capacity": 1}}]
-    boot = {"container": {"image": "x", "kernelPath": "/k"}}
-    spec = bare({"firmware": {"kernelBoot": boot}}, volumes=volumes).spec
-    assert spec.volumes[0].container_disk is not None
-    assert spec.volumes[0].container_disk.image_pull_policy == "IfNotPresent"
-    firmware = spec.domain.firmware
-    assert firmware is not None and firmware.kernel_boot is not None and firmware.kernel_boot.container is not None
-    assert firmware.kernel_boot.container.image_pull_policy == "Always"

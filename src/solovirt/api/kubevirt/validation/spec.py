@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from solovirt.api.causes import INVALID, NOT_SUPPORTED, Causes
-from solovirt.api.kubevirt.defaults import ARCHITECTURE
+from solovirt.api.kubevirt.defaulting.compute import ARCHITECTURE
 from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.validation.compute import check_compute
 from solovirt.api.kubevirt.validation.credentials import check_credentials
 from solovirt.api.kubevirt.validation.devices import check_devices
+from solovirt.api.kubevirt.validation.disks import check_disks
 from solovirt.api.kubevirt.validation.firmware import check_firmware
 from solovirt.api.kubevirt.validation.lifecycle import check_lifecycle
 from solovirt.api.kubevirt.validation.networks import check_networks
 from solovirt.api.kubevirt.validation.probes import check_probes
 from solovirt.api.kubevirt.validation.scheduling import check_scheduling
-from solovirt.api.kubevirt.validation.volumes import check_volumes
+from solovirt.api.kubevirt.validation.volumes import check_volume_use, check_volumes
 from solovirt.api.meta import ObjectMeta
 
 KNOWN_ARCHITECTURES = ("arm64", "s390x")
@@ -50,7 +51,9 @@ def check_spec(causes: Causes, spec: VirtualMachineInstanceSpec, field: str) -> 
     if spec.domain.firmware is not None:
         check_firmware(causes, spec.domain.firmware, f"{field}.domain.firmware")
     check_devices(causes, spec, field)
+    check_disks(causes, spec, field)
     check_volumes(causes, spec.volumes, f"{field}.volumes")
+    check_volume_use(causes, spec, field)
     check_networks(causes, spec, field)
 
 

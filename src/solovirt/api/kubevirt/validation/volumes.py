@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from solovirt.api.causes import INVALID, Causes
-from solovirt.api.kubevirt.spec.sources import CloudInitSource, ContainerDiskSource, HostDiskSource, Volume
+from collections.abc import Callable
+
+from solovirt.api.causes import INVALID, NOT_SUPPORTED, Causes
+from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
+from solovirt.api.kubevirt.spec.sources import (
+    CloudInitSource,
+    ContainerDiskSource,
+    HostDiskSource,
+    SysprepSource,
+    Volume,
+)
 from solovirt.api.kubevirt.validation.devices import check_count, check_same_names
+from solovirt.api.kubevirt.validation.downward import check_downward_file
 from solovirt.api.kubevirt.validation.text import (
     check_file_path,
     check_image,
@@ -19,6 +29,7 @@ from solovirt.kit.names import label_problem
 
 MAX_VOLUMES = 256
 HOST_DISK_TYPES = ("Disk", "DiskOrCreate")
+RESERVED_PATHS = ("/var/run/kubevirt", "/var/run/libvirt")
 
 
 def check_volumes(causes: Causes, volumes: list[Volume], field: str) -> None:
@@ -32,16 +43,51 @@ def check_volumes(causes: Causes, volumes: list[Volume], field: str) -> None:
         if len(volume.sources()) != 1:
             causes.add(INVALID, place, f"{place} must have exactly one source type set")
         _check_sources(causes, volume, place)
-    seeds = [
-        index for index, volume in enumerate(volumes) if volume.cloud_init_no_cloud or volume.cloud_init_config_drive
-    ]
-    for index in seeds[1:]:
-        text = f"{field} must have max one cloudInitNoCloud or cloudInitConfigDrive volume set"
-        causes.add(INVALID, f"{field}[{index}]", text)
+    _check_single(causes, volumes, field)
+
+
+def check_volume_use(causes: Causes, spec: VirtualMachineInstanceSpec, field: str) -> None:
+    """What volumes and the devices that show them must agree on; ``field`` is the path of the VMI spec."""
+    disks = {disk.name for disk in spec.domain.devices.disks}
+    shared = {filesystem.name for filesystem in spec.domain.devices.filesystems}
+    for index, volume in enumerate(spec.volumes):
+        if volume.container_path is None:
+            continue
+        place = f"{field}.volumes[{index}]"
+        if volume.name in disks:
+            text = f"{place}: ContainerPath volume '{volume.name}' must be mapped to a filesystem, not a disk"
+            causes.add(INVALID, place, text)
+        if volume.name not in shared:
+            text = (
+                f"{place}: ContainerPath volume '{volume.name}' must have a matching filesystem defined in"
+                " spec.domain.devices.filesystems"
+            )
+            causes.add(INVALID, place, text)
+        for prefix in RESERVED_PATHS:
+            if volume.container_path.path.startswith(prefix):
+                text = f"{place}: ContainerPath volume '{volume.name}' uses reserved path prefix '{prefix}'"
+                causes.add(INVALID, f"{place}.containerPath.path", text)
+    if spec.utility_volumes:
+        place = f"{field}.utilityVolumes"
+        text = "cannot create VMI with utility volumes in spec, utility volumes can only be added via hotplug"
+        causes.add(INVALID, place, f"{place}: {text}")
 
 
 def _is_seed(volume: Volume) -> bool:
     return volume.cloud_init_no_cloud is not None or volume.cloud_init_config_drive is not None
+
+
+def _check_single(causes: Causes, volumes: list[Volume], field: str) -> None:
+    """Sources of which a machine has one at most. Every one after the first is named."""
+    rules: tuple[tuple[str, Callable[[Volume], bool]], ...] = (
+        ("cloudInitNoCloud or cloudInitConfigDrive", _is_seed),
+        ("serviceAccount", lambda v: v.service_account is not None),
+        ("downwardMetric", lambda v: v.downward_metrics is not None),
+        ("memory dump", lambda v: v.memory_dump is not None),
+    )
+    for name, has in rules:
+        for index in [index for index, volume in enumerate(volumes) if has(volume)][1:]:
+            causes.add(INVALID, f"{field}[{index}]", f"{field} must have max one {name} volume set")
 
 
 def _check_sources(causes: Causes, volume: Volume, field: str) -> None:
@@ -67,6 +113,37 @@ def _check_sources(causes: Causes, volume: Volume, field: str) -> None:
     if volume.secret is not None:
         check_reference(causes, volume.secret.secret_name, f"{field}.secret.secretName")
         check_volume_label(causes, volume.secret.volume_label, f"{field}.secret.volumeLabel")
+    _check_more_sources(causes, volume, field)
+
+
+def _check_more_sources(causes: Causes, volume: Volume, field: str) -> None:
+    if volume.ephemeral is not None:
+        claim = volume.ephemeral.persistent_volume_claim.claim_name
+        check_reference(causes, claim, f"{field}.ephemeral.persistentVolumeClaim.claimName")
+    if volume.sysprep is not None:
+        _check_sysprep(causes, volume.sysprep, f"{field}.sysprep")
+    if volume.downward_api is not None:
+        check_volume_label(causes, volume.downward_api.volume_label, f"{field}.downwardAPI.volumeLabel")
+        for index, file in enumerate(volume.downward_api.fields):
+            check_downward_file(causes, file, f"{field}.downwardAPI.fields[{index}]")
+    if volume.service_account is not None:
+        name = f"{field}.serviceAccount.serviceAccountName"
+        check_reference(causes, volume.service_account.service_account_name, name)
+    if volume.memory_dump is not None:
+        place = f"{field}.memoryDump"
+        text = "is set by the memorydump subresource alone, which solovirt does not have"
+        causes.add(NOT_SUPPORTED, place, f"{place}: {text}")
+    if volume.container_path is not None:
+        check_file_path(causes, volume.container_path.path, f"{field}.containerPath.path")
+
+
+def _check_sysprep(causes: Causes, source: SysprepSource, field: str) -> None:
+    if (source.secret is None) == (source.config_map is None):
+        causes.add(INVALID, field, f"{field}: exactly one of configMap and secret must be set")
+    if source.secret is not None:
+        check_reference(causes, source.secret.name, f"{field}.secret.name")
+    if source.config_map is not None:
+        check_reference(causes, source.config_map.name, f"{field}.configMap.name")
 
 
 def _check_container_disk(causes: Causes, disk: ContainerDiskSource, field: str) -> None:

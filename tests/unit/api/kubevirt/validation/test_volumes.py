@@ -5,6 +5,8 @@ from solovirt.api.kubevirt.spec.sources import Volume
 from solovirt.api.kubevirt.validation.volumes import check_volumes
 from solovirt.kit.json import convert
 
+from ...samples import only, spec_causes
+
 
 def found(*volumes: dict[str, object]) -> list[tuple[str, str]]:
     causes = Causes()
@@ -29,6 +31,17 @@ SEED = {"cloudInitNoCloud": {"userData": "x"}}
         {"cloudInitConfigDrive": {"secretRef": {"name": "s"}}},
         {"configMap": {"name": "c", "volumeLabel": "cfg"}},
         {"secret": {"secretName": "s", "optional": True}},
+        {"ephemeral": {"persistentVolumeClaim": {"claimName": "c"}}},
+        {"sysprep": {"configMap": {"name": "c"}}},
+        {"sysprep": {"secret": {"name": "s"}}},
+        {"downwardAPI": {"fields": [{"path": "a/b", "fieldRef": {"fieldPath": "metadata.labels"}}]}},
+        {"downwardAPI": {"fields": [{"path": "a", "fieldRef": {"fieldPath": "metadata.annotations['a/b']"}}]}},
+        {"downwardAPI": {"fields": [{"path": "a", "resourceFieldRef": {"resource": "limits.cpu", "divisor": "1m"}}]}},
+        {"serviceAccount": {"serviceAccountName": "default"}},
+        {"downwardMetrics": {}},
+        {"hostDisk": {"path": "/dev/vg/lv", "type": "Disk", "shared": True}},
+        {"persistentVolumeClaim": {"claimName": "a", "hotpluggable": True, "readOnly": True}},
+        {"dataVolume": {"name": "a", "hotpluggable": True}},
     ],
 )
 def test_good_ones(volume: dict[str, object]) -> None:
@@ -96,6 +109,18 @@ def test_good_ones(volume: dict[str, object]) -> None:
         ({"configMap": {"name": ""}}, "v[0].configMap.name", "Required value"),
         ({"configMap": {"name": "c", "volumeLabel": "a\nb"}}, "v[0].configMap.volumeLabel", "printable ASCII"),
         ({"secret": {"secretName": "/"}}, "v[0].secret.secretName", "subdomain"),
+        (
+            {"ephemeral": {"persistentVolumeClaim": {"claimName": ""}}},
+            "v[0].ephemeral.persistentVolumeClaim.claimName",
+            "Required value",
+        ),
+        ({"sysprep": {}}, "v[0].sysprep", "exactly one of configMap and secret must be set"),
+        ({"sysprep": {"configMap": {"name": "/"}}}, "v[0].sysprep.configMap.name", "subdomain"),
+        ({"sysprep": {"secret": {"name": ""}}}, "v[0].sysprep.secret.name", "Required value"),
+        ({"serviceAccount": {}}, "v[0].serviceAccount.serviceAccountName", "Required value"),
+        ({"memoryDump": {"claimName": "c"}}, "v[0].memoryDump", "set by the memorydump subresource alone"),
+        ({"containerPath": {"path": "a"}}, "v[0].containerPath.path", "must be an absolute path"),
+        ({"downwardAPI": {"volumeLabel": "\n"}}, "v[0].downwardAPI.volumeLabel", "printable ASCII"),
     ],
 )
 def test_each_problem_is_named(volume: dict[str, object], field: str, message: str) -> None:
@@ -110,3 +135,90 @@ def test_names_are_unique_and_seeds_single() -> None:
     assert found(SEED, {"cloudInitConfigDrive": {"userData": "x"}}) == [
         ("v[1]", "v must have max one cloudInitNoCloud or cloudInitConfigDrive volume set")
     ]
+
+
+def downward(file: dict[str, object]) -> tuple[str, str]:
+    [(field, message)] = found({"downwardAPI": {"fields": [file]}})
+    return field.removeprefix("v[0].downwardAPI.fields[0]"), message
+
+
+NAME = {"fieldPath": "metadata.name"}
+
+
+@pytest.mark.parametrize(
+    ("file", "field", "message"),
+    [
+        ({"path": "", "fieldRef": NAME}, ".path", "Required value"),
+        ({"path": "/etc/passwd", "fieldRef": NAME}, ".path", "must be a relative path"),
+        ({"path": "a/../b", "fieldRef": NAME}, ".path", "must not contain '..'"),
+        ({"path": "a", "mode": 512, "fieldRef": NAME}, ".mode", "between 0 and 0777"),
+        ({"path": "a"}, "", "one of fieldRef and resourceFieldRef is required"),
+        ({"path": "a", "fieldRef": {"fieldPath": "spec.nodeName"}}, ".fieldRef.fieldPath", "field label not supported"),
+        ({"path": "a", "fieldRef": {**NAME, "apiVersion": "v2"}}, ".fieldRef.apiVersion", "Unsupported value"),
+        (
+            {"path": "a", "fieldRef": NAME, "resourceFieldRef": {"resource": "limits.cpu"}},
+            "",
+            "can not be specified simultaneously",
+        ),
+        ({"path": "a", "resourceFieldRef": {"resource": "limits.gpu"}}, ".resourceFieldRef.resource", "Unsupported"),
+        (
+            {"path": "a", "resourceFieldRef": {"resource": "limits.cpu", "divisor": "x"}},
+            ".resourceFieldRef.divisor",
+            "quantities must match",
+        ),
+    ],
+)
+def test_downward_files(file: dict[str, object], field: str, message: str) -> None:
+    place, text = downward(file)
+    assert place == field and message in text
+
+
+@pytest.mark.parametrize(
+    ("volume", "name"),
+    [
+        ({"serviceAccount": {"serviceAccountName": "a"}}, "serviceAccount"),
+        ({"downwardMetrics": {}}, "downwardMetric"),
+    ],
+)
+def test_at_most_one(volume: dict[str, object], name: str) -> None:
+    assert found(volume, volume) == [("v[1]", f"v must have max one {name} volume set")]
+
+
+PATH = {"name": "v", "containerPath": {"path": "/data"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "messages"),
+    [
+        ({"domain.devices.filesystems": [{"name": "v", "virtiofs": {}}]}, []),
+        (
+            {},
+            [
+                "ContainerPath volume 'v' must be mapped to a filesystem, not a disk",
+                "ContainerPath volume 'v' must have a matching filesystem defined in spec.domain.devices.filesystems",
+            ],
+        ),
+        (
+            {
+                "domain.devices.filesystems": [{"name": "v", "virtiofs": {}}],
+                "domain.devices.disks[2]": {"name": "v", "disk": {}},
+            },
+            ["ContainerPath volume 'v' must be mapped to a filesystem, not a disk"],
+        ),
+        (
+            {
+                "domain.devices.filesystems": [{"name": "v", "virtiofs": {}}],
+                "volumes[2].containerPath.path": "/var/run/kubevirt/x",
+            },
+            ["ContainerPath volume 'v' uses reserved path prefix '/var/run/kubevirt'"],
+        ),
+    ],
+)
+def test_container_paths(changes: dict[str, object], messages: list[str]) -> None:
+    causes = spec_causes({"volumes[2]": PATH, **changes})
+    assert [cause.message.partition(": ")[2] for cause in causes] == messages
+
+
+def test_utility_volumes() -> None:
+    cause = only(spec_causes({"utilityVolumes": [{"name": "u", "claimName": "c", "type": "Backup"}]}))
+    assert cause.field == "spec.utilityVolumes" and "can only be added via hotplug" in cause.message
