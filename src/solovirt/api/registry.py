@@ -10,9 +10,11 @@ from solovirt.api.core.event import RESOURCE as EVENTS
 from solovirt.api.core.namespace import RESOURCE as NAMESPACES
 from solovirt.api.core.persistentvolumeclaim import RESOURCE as PERSISTENT_VOLUME_CLAIMS
 from solovirt.api.core.secret import RESOURCE as SECRETS
+from solovirt.api.kubevirt.replicaset_resource import RESOURCE as REPLICA_SETS
 from solovirt.api.kubevirt.virtualmachine_resource import RESOURCE as VIRTUAL_MACHINES
 from solovirt.api.kubevirt.virtualmachineinstance_resource import RESOURCE as VIRTUAL_MACHINE_INSTANCES
 from solovirt.api.meta import KubeObject
+from solovirt.api.pool.virtualmachinepool_resource import RESOURCE as POOLS
 from solovirt.api.resource import Resource
 
 __all__ = (
@@ -22,7 +24,10 @@ __all__ = (
     "EVENTS",
     "NAMESPACES",
     "PERSISTENT_VOLUME_CLAIMS",
+    "POOLS",
+    "REPLICA_SETS",
     "SECRETS",
+    "SERVED",
     "VIRTUAL_MACHINES",
     "VIRTUAL_MACHINE_INSTANCES",
     "AnyResource",
@@ -49,15 +54,26 @@ ALL: tuple[AnyResource, ...] = (
     _any(CONFIG_MAPS),
     _any(EVENTS),
     _any(NAMESPACES),
+    _any(REPLICA_SETS),
+    _any(POOLS),
 )
+"""Every kind once, in the version that the store keeps."""
 
-_by_plural = {(resource.group, resource.version, resource.plural): resource for resource in ALL}
-_by_kind = {(resource.api_version, resource.kind): resource for resource in ALL}
+SERVED: tuple[AnyResource, ...] = (
+    *ALL,
+    *(resource.at(version) for resource in ALL for version in resource.other_versions),
+)
+"""Every kind in every version that clients may use, the preferred ones first."""
+
+_by_plural = {(resource.group, resource.version, resource.plural): resource for resource in SERVED}
+_by_kind = {(resource.api_version, resource.kind): resource for resource in SERVED}
 
 
 def _names(resource: AnyResource) -> tuple[str, ...]:
     """``vm``, ``virtualmachine``, ``virtualmachines``, and these with their group (and version)."""
     versioned = f"{resource.plural}.{resource.version}.{resource.group}"
+    if resource.stored_version:
+        return (versioned,)
     return (
         *resource.short_names,
         resource.singular,
@@ -68,7 +84,7 @@ def _names(resource: AnyResource) -> tuple[str, ...]:
     )
 
 
-_by_name = {name: resource for resource in ALL for name in _names(resource)}
+_by_name = {name: resource for resource in SERVED for name in _names(resource)}
 
 
 def find(group: str, version: str, plural: str) -> AnyResource | None:

@@ -6,7 +6,7 @@ Adding a kind is one module that builds a ``Resource`` and one entry in ``solovi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from solovirt.api.meta import KubeObject
@@ -30,6 +30,16 @@ class Column(Generic[T]):
     priority: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Scale(Generic[T]):
+    """How the ``scale`` subresource (autoscaling/v1) reads and changes a kind: numbers, and a label selector."""
+
+    wanted: Callable[[T], int]
+    present: Callable[[T], int]
+    selector: Callable[[T], str]
+    want: Callable[[T, int], None]
+
+
 def _nothing(obj: T) -> None:
     """Kinds without defaults."""
 
@@ -49,7 +59,8 @@ class Resource(Generic[T]):
     ``default`` mutates a decoded object on create and update, before ``validate``; ``validate`` gets the new object
     and, on update, the stored one, and returns every cause. ``spec_fields`` are the top-level fields whose change moves
     ``metadata.generation`` and which a ``/status`` write leaves alone. ``selectable`` gives the values of field
-    selectors beyond metadata.name and metadata.namespace (e.g. ``involvedObject.name``).
+    selectors beyond metadata.name and metadata.namespace (e.g. ``involvedObject.name``). ``other_versions`` are served
+    too, with the same struct; whatever version a client writes, the store keeps ``version``.
     """
 
     group: str
@@ -68,10 +79,23 @@ class Resource(Generic[T]):
     validate: Callable[[T, T | None], list[Cause]] = field(default=_no_causes)
     selectable: Callable[[T], Mapping[str, str]] = field(default=_no_fields)
     spec_fields: tuple[str, ...] = ("spec",)
+    scale: Scale[T] | None = None
+    other_versions: tuple[str, ...] = ()
+    stored_version: str = ""
 
     @property
     def api_version(self) -> str:
         return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def stored_api_version(self) -> str:
+        """What objects of this kind carry in the store: the same for all of its versions."""
+        version = self.stored_version or self.version
+        return f"{self.group}/{version}" if self.group else version
+
+    def at(self, version: str) -> Resource[T]:
+        """The same kind as clients see it below another of its versions."""
+        return replace(self, version=version, other_versions=(), stored_version=self.version)
 
     @property
     def key(self) -> str:

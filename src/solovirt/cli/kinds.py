@@ -37,6 +37,22 @@ VM = Kind("kubevirt.io", "v1", "virtualmachines", "virtualmachine", "VirtualMach
 VMI = Kind(
     "kubevirt.io", "v1", "virtualmachineinstances", "virtualmachineinstance", "VirtualMachineInstance", ("vmi", "vmis")
 )
+REPLICA_SET = Kind(
+    "kubevirt.io",
+    "v1",
+    "virtualmachineinstancereplicasets",
+    "virtualmachineinstancereplicaset",
+    "VirtualMachineInstanceReplicaSet",
+    ("vmirs", "vmirss"),
+)
+POOL = Kind(
+    "pool.kubevirt.io",
+    "v1beta1",
+    "virtualmachinepools",
+    "virtualmachinepool",
+    "VirtualMachinePool",
+    ("vmpool", "vmpools"),
+)
 EVENT = Kind("", "v1", "events", "event", "Event", ("ev",))
 KNOWN: tuple[Kind, ...] = (
     VM,
@@ -47,8 +63,10 @@ KNOWN: tuple[Kind, ...] = (
     Kind("", "v1", "configmaps", "configmap", "ConfigMap", ("cm",)),
     EVENT,
     Kind("", "v1", "namespaces", "namespace", "Namespace", ("ns",), namespaced=False),
+    REPLICA_SET,
+    POOL,
 )
-CATEGORY_ALL = (VM, VMI, KNOWN[3])
+CATEGORY_ALL = (VM, VMI, KNOWN[3], REPLICA_SET, POOL)
 
 
 def lookup(client: Client, word: str) -> Kind:

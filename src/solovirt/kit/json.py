@@ -16,6 +16,7 @@ __all__ = (
     "Json",
     "JsonObject",
     "as_any",
+    "canonical",
     "clone",
     "convert",
     "decode",
@@ -33,12 +34,18 @@ __all__ = (
 T = TypeVar("T")
 
 _encoder = msgspec.json.Encoder()
+_sorted = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder()
 
 
 def encode(value: object) -> bytes:
     """Compact UTF-8 JSON of plain values and msgspec structs."""
     return _encoder.encode(value)
+
+
+def canonical(value: object) -> bytes:
+    """The same bytes for equal values, whatever the order of their keys and fields: for hashes."""
+    return _sorted.encode(value)
 
 
 def decode(data: bytes | str) -> Json:

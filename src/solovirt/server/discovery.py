@@ -18,7 +18,7 @@ from solovirt.api.meta import KubeObject
 from solovirt.api.resource import Resource
 from solovirt.kit import json
 from solovirt.kit.json import Json, JsonObject
-from solovirt.server import extensions, negotiation, subresources
+from solovirt.server import extensions, negotiation, scale, subresources
 from solovirt.server.errors import page_not_found
 from solovirt.server.negotiation import DISCOVERY_TYPE, JSON
 
@@ -32,9 +32,13 @@ _KINDS: Mapping[str, str] = {
 
 
 class Subresource(NamedTuple):
+    """``group`` and ``version`` are those of the kind it speaks, empty when that is of the resource's own."""
+
     name: str
     kind: str
     verbs: tuple[str, ...]
+    group: str = ""
+    version: str = ""
 
 
 class Entry(NamedTuple):
@@ -63,7 +67,7 @@ class GroupVersion(NamedTuple):
 def group_versions() -> list[GroupVersion]:
     """In the order in which clients resolve ambiguous names: the registry's first, then the subresource groups."""
     found: dict[tuple[str, str], list[Entry]] = {}
-    for resource in registry.ALL:
+    for resource in registry.SERVED:
         found.setdefault((resource.group, resource.version), []).append(_entry(resource))
     made = [GroupVersion(group, version, tuple(entries)) for (group, version), entries in found.items()]
     kubevirt = _actions(subresources.ACTIONS)
@@ -76,7 +80,11 @@ def group_versions() -> list[GroupVersion]:
 
 
 def _entry(resource: Resource[KubeObject]) -> Entry:
-    status = (Subresource("status", resource.kind, _STATUS_VERBS),) if resource.has_status else ()
+    below: list[Subresource] = []
+    if resource.has_status:
+        below.append(Subresource("status", resource.kind, _STATUS_VERBS))
+    if resource.scale is not None:
+        below.append(Subresource("scale", scale.KIND, scale.VERBS, scale.GROUP, scale.VERSION))
     return Entry(
         resource.plural,
         resource.singular,
@@ -85,7 +93,7 @@ def _entry(resource: Resource[KubeObject]) -> Entry:
         tuple(sorted(resource.verbs)),
         resource.short_names,
         resource.categories,
-        status,
+        tuple(below),
     )
 
 
@@ -183,11 +191,13 @@ def _resource_list(version: GroupVersion) -> JsonObject:
         if entry.verbs:
             resources.append(_resource(entry))
         for subresource in entry.subresources:
+            foreign: JsonObject = {"group": subresource.group, "version": subresource.version}
             resources.append(
                 {
                     "name": f"{entry.plural}/{subresource.name}",
                     "singularName": "",
                     "namespaced": entry.namespaced,
+                    **(foreign if subresource.group else {}),
                     "kind": subresource.kind,
                     "verbs": list(subresource.verbs),
                 }
@@ -238,10 +248,16 @@ def _discovered_resource(version: GroupVersion, entry: Entry) -> JsonObject:
         made["categories"] = list(entry.categories)
     if entry.subresources:
         made["subresources"] = [
-            {"subresource": sub.name, "responseKind": _kind(version, sub.kind), "verbs": list(sub.verbs)}
+            {"subresource": sub.name, "responseKind": _response_kind(version, sub), "verbs": list(sub.verbs)}
             for sub in entry.subresources
         ]
     return made
+
+
+def _response_kind(version: GroupVersion, sub: Subresource) -> JsonObject:
+    if sub.group:
+        return {"group": sub.group, "version": sub.version, "kind": sub.kind}
+    return _kind(version, sub.kind)
 
 
 def _kind(version: GroupVersion, kind: str) -> JsonObject:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from solovirt.api import registry
+from solovirt.api.registry import AnyResource
 from solovirt.kit.errors import SolovirtError
 from solovirt.server import (
     crud,
@@ -17,6 +18,7 @@ from solovirt.server import (
     listing,
     parameters,
     requestinfo,
+    scale,
     subresources,
     watching,
 )
@@ -47,20 +49,25 @@ class Resources:
                 resource = registry.find("kubevirt.io", "v1", info.plural)
                 return await extensions.serve(request, self._services, info)
             resource = registry.find(info.group, info.version, info.plural)
-            if resource is None or not _fits(info, resource.namespaced, resource.has_status):
+            if resource is None or not _fits(info, resource):
                 return page_not_found()
             return await _handle(Call(request, self._services, info, resource))
         except SolovirtError as error:
             return failure_response(error, resource, info.name)
 
 
-def _fits(info: RequestInfo, namespaced: bool, has_status: bool) -> bool:
+def _fits(info: RequestInfo, resource: AnyResource) -> bool:
     """Whether this path exists for such a kind: the rest is a plain 404."""
-    if info.namespace and not namespaced:
+    if info.namespace and not resource.namespaced:
         return False
-    if info.subresource and (info.subresource != ("status",) or not has_status or info.watch):
+    if info.subresource and (info.watch or info.subresource not in _subresources(resource)):
         return False
-    return not (info.name and namespaced and not info.namespace)
+    return not (info.name and resource.namespaced and not info.namespace)
+
+
+def _subresources(resource: AnyResource) -> list[tuple[str, ...]]:
+    status = [("status",)] if resource.has_status else []
+    return [*status, *([("scale",)] if resource.scale is not None else [])]
 
 
 async def _handle(call: Call) -> ASGIApp:
@@ -70,7 +77,7 @@ async def _handle(call: Call) -> ASGIApp:
             raise method_not_allowed()
         return watching.watch_objects(call)
     if call.info.subresource:
-        return await _status(call)
+        return await (scale.serve(call) if call.info.subresource == ("scale",) else _status(call))
     verb = (_OBJECT_VERBS if call.name else _COLLECTION_VERBS).get(method, "")
     if verb == "list" and parameters.flag(call.request, "watch"):
         verb = "watch"

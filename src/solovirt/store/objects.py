@@ -235,7 +235,7 @@ class Objects:
     def _replace(self, draft: Draft, res: Resource[T], stored: Stored, new: T) -> Stored:
         old = self._decode(res, stored.data)
         metadata.keep_system_fields(new.metadata, old.metadata)
-        new.api_version, new.kind = res.api_version, res.kind
+        new.api_version, new.kind = res.stored_api_version, res.kind
         if res.has_status:
             _set_field(new, "status", _field(old, "status"))
         unchanged = not self._spec_differs(res, new, old)
@@ -269,7 +269,7 @@ class Objects:
         meta.deletion_timestamp = meta.deletion_grace_period_seconds = None
         meta.self_link = ""
         meta.generation = int(any(hasattr(new, name) for name in res.spec_fields))
-        new.api_version, new.kind = res.api_version, res.kind
+        new.api_version, new.kind = res.stored_api_version, res.kind
         if res.has_status:
             _set_field(new, "status", _initial_status(res.type))
         if res.key == namespaces.KIND:

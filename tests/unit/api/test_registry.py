@@ -13,6 +13,8 @@ from solovirt.api import registry
         (("cm", "configmap"), "ConfigMap"),
         (("secret", "secrets"), "Secret"),
         (("ev", "events"), "Event"),
+        (("vmirs", "vmirss", "virtualmachineinstancereplicasets.kubevirt.io"), "VirtualMachineInstanceReplicaSet"),
+        (("vmpool", "vmpools", "virtualmachinepools.v1alpha1.pool.kubevirt.io"), "VirtualMachinePool"),
         (("ns", "namespaces", "namespaces.v1"), "Namespace"),
     ],
 )
@@ -32,10 +34,29 @@ def test_kinds_by_path_and_by_manifest() -> None:
 
 
 def test_names_are_unique_and_categories_kubevirts() -> None:
-    assert len({kind.key for kind in registry.ALL}) == len(registry.ALL) == 8
+    assert len({kind.key for kind in registry.ALL}) == len(registry.ALL) == 10
     assert {kind.plural for kind in registry.ALL if "all" in kind.categories} == {
         "virtualmachines",
         "virtualmachineinstances",
         "datavolumes",
+        "virtualmachineinstancereplicasets",
+        "virtualmachinepools",
     }
     assert [kind.plural for kind in registry.ALL if not kind.namespaced] == ["namespaces"]
+
+
+def test_another_version_is_the_same_kind() -> None:
+    old = registry.by_kind("kubevirt.io/v1alpha3", "VirtualMachine")
+    assert old is not None
+    assert old is registry.find("kubevirt.io", "v1alpha3", "virtualmachines")
+    assert (old.key, old.api_version, old.stored_api_version) == (
+        registry.VIRTUAL_MACHINES.key,
+        "kubevirt.io/v1alpha3",
+        "kubevirt.io/v1",
+    )
+    assert old not in registry.ALL
+    assert registry.by_name("vm") is registry.find("kubevirt.io", "v1", "virtualmachines")
+    assert {(r.group, r.version) for r in registry.SERVED} >= {
+        ("pool.kubevirt.io", "v1beta1"),
+        ("pool.kubevirt.io", "v1alpha1"),
+    }

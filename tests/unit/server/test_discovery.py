@@ -71,7 +71,8 @@ async def test_aggregated(client: Client) -> None:
     body = answer.json()
     assert (body["kind"], body["apiVersion"]) == ("APIGroupDiscoveryList", "apidiscovery.k8s.io/v2")
     groups = {item["metadata"]["name"]: item for item in body["items"]}
-    [version] = groups["kubevirt.io"]["versions"]
+    version, older = groups["kubevirt.io"]["versions"]
+    assert (version["version"], older["version"]) == ("v1", "v1alpha3")
     vms = next(entry for entry in version["resources"] if entry["resource"] == "virtualmachines")
     assert vms["responseKind"] == {"group": "kubevirt.io", "version": "v1", "kind": "VirtualMachine"}
     assert vms["scope"] == "Namespaced" and vms["shortNames"] == ["vm", "vms"]
@@ -103,3 +104,17 @@ async def test_unknown_is_plain_text(client: Client, path: str) -> None:
     answer = await client.get(path)
     assert (answer.status, answer.body) == (404, b"404 page not found\n")
     assert answer.headers["content-type"].startswith("text/plain")
+
+
+async def test_scale_speaks_another_kind(client: Client) -> None:
+    for version in ("v1beta1", "v1alpha1"):
+        found = await resources(client, f"/apis/pool.kubevirt.io/{version}")
+        scale = found["virtualmachinepools/scale"]
+        assert (scale["group"], scale["version"], scale["kind"]) == ("autoscaling", "v1", "Scale")
+        assert scale["verbs"] == ["get", "patch", "update"]
+        assert "virtualmachinepools/status" in found
+    body = (await client.get("/apis", headers={"accept": AGG})).json()
+    group = next(item for item in body["items"] if item["metadata"]["name"] == "pool.kubevirt.io")
+    assert [version["version"] for version in group["versions"]] == ["v1beta1", "v1alpha1"]
+    below = group["versions"][0]["resources"][0]["subresources"]
+    assert below[1]["responseKind"] == {"group": "autoscaling", "version": "v1", "kind": "Scale"}

@@ -11,6 +11,7 @@ from solovirt.api.resource import Column, Resource
 RESOURCE = Resource(
     group="kubevirt.io",
     version="v1",
+    other_versions=("v1alpha3",),
     kind="VirtualMachine",
     plural="virtualmachines",
     singular="virtualmachine",

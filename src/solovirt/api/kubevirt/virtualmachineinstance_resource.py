@@ -17,6 +17,7 @@ def _address(vmi: VirtualMachineInstance) -> str | None:
 RESOURCE = Resource(
     group="kubevirt.io",
     version="v1",
+    other_versions=("v1alpha3",),
     kind="VirtualMachineInstance",
     plural="virtualmachineinstances",
     singular="virtualmachineinstance",
