@@ -26,6 +26,8 @@ from solovirt.controllers.events import Recorder
 from solovirt.controllers.feeds import follow
 from solovirt.controllers.garbage import GarbageCollector
 from solovirt.controllers.operations import Operations
+from solovirt.controllers.replicas.pools import Pools
+from solovirt.controllers.replicas.sets import ReplicaSets
 from solovirt.controllers.site import Key, Site, utc_now
 from solovirt.controllers.storage.claims import Claims
 from solovirt.controllers.storage.data_volumes import DataVolumes
@@ -83,6 +85,8 @@ class Manager:
         self._vmis = VirtualMachineInstances(self._site)
         self._data_volumes = DataVolumes(self._site)
         self._claims = Claims(self._site, self._data_volumes.stop_filling)
+        self._replica_sets = ReplicaSets(self._site)
+        self._pools = Pools(self._site)
         self._garbage = GarbageCollector(objects)
         self._feeds = TaskSet("controllers")
         self.operations = Operations(self._site, self._vmis)
@@ -106,6 +110,8 @@ class Manager:
         self._follow(registry.PERSISTENT_VOLUME_CLAIMS, self._claim_changed)
         self._follow(registry.SECRETS, self._input_changed)
         self._follow(registry.CONFIG_MAPS, self._input_changed)
+        self._follow(registry.REPLICA_SETS, self._replica_sets.changed)
+        self._follow(registry.POOLS, self._pools.changed)
         self._follow(registry.NAMESPACES, lambda change: None)
         self._garbage.scan()
         self._feeds.spawn(self._vmis.keep_logs_small(), "serial logs")
@@ -117,6 +123,8 @@ class Manager:
         await self._vmis.close()
         await self._data_volumes.close()
         await self._claims.queue.stop()
+        await self._replica_sets.queue.stop()
+        await self._pools.queue.stop()
         await self._garbage.queue.stop()
         await self._site.hypervisor.close()
         await self._site.events.stop()
@@ -143,6 +151,8 @@ class Manager:
     def _missed(self) -> None:
         """Deletions may be among the lost changes: ask for everything that could depend on one."""
         self._garbage.scan()
+        self._replica_sets.wake_all()
+        self._pools.wake_all()
         for vm in self._objects.list(registry.VIRTUAL_MACHINES).items:
             self._vms.queue.add((vm.metadata.namespace, vm.metadata.name))
         for claim in self._objects.list(registry.PERSISTENT_VOLUME_CLAIMS).items:
@@ -153,12 +163,14 @@ class Manager:
 
     def _vm_changed(self, change: Change[VirtualMachine]) -> None:
         self._vms.queue.add((change.namespace, change.name))
+        self._pools.machine_changed(change)
 
     def _vmi_changed(self, change: Change[VirtualMachineInstance]) -> None:
         key: Key = (change.namespace, change.name)
         if change.type != "DELETED":
             self._vmis.queue.add(key)
         self._vms.queue.add(key)
+        self._replica_sets.instance_changed(change)
         vmi = change.object
         if change.type == "DELETED" or vmi.status.phase in ("Succeeded", "Failed"):
             for name in claims_of(vmi):

@@ -304,6 +304,8 @@ class Lab:
             manager._data_volumes.queue,
             manager._claims.queue,
             manager._garbage.queue,
+            manager._replica_sets.queue,
+            manager._pools.queue,
         ]
         quiet = 0
         while quiet < 4:
