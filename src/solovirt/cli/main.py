@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "restart": ("lifecycle", "shut a virtual machine down and start it again"),
     "pause": ("lifecycle", "freeze a running guest"),
     "unpause": ("lifecycle", "let a paused guest go on"),
+    "scale": ("scale", "change how many replicas a VM pool or a replica set has"),
     "console": ("console", "the guest's serial console; ^] leaves it"),
     "logs": ("logs", "what the guest wrote on its serial console, or QEMU's own log"),
     "explain": ("explain", "the QEMU command line of a manifest or a VM, with the reason for every token"),
