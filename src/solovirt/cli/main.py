@@ -36,6 +36,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "console": ("console", "the guest's serial console; ^] leaves it"),
     "logs": ("logs", "what the guest wrote on its serial console, or QEMU's own log"),
     "explain": ("explain", "the QEMU command line of a manifest or a VM, with the reason for every token"),
+    "import": ("import_machine", "make a manifest of a QEMU command line or a libvirt domain"),
+    "export": ("export_machine", "write a VM as a libvirt domain"),
     "exec": ("exec", "run a command inside the guest, through its agent"),
     "agent": ("agent", "send any command to the guest agent and show the raw reply"),
     "image": ("image", "build, pull, import, list and remove guest images"),
@@ -125,7 +127,7 @@ OPTIONS_WITH_VALUE = (
 )
 
 
-TAKES_TAIL = ("exec", "__complete")
+TAKES_TAIL = ("exec", "import", "__complete")
 
 
 def split_tail(words: list[str]) -> tuple[list[str], list[str]]:

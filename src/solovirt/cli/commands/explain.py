@@ -55,7 +55,7 @@ def run(args: argparse.Namespace, context: Context, verb: str) -> int:
         found = [m for m in read(args.filename) if get_str(m.value, "kind").startswith("VirtualMachine")]
         if not found:
             raise BadRequest("no VirtualMachine or VirtualMachineInstance in these files")
-        facts = _facts(args.facts, context)
+        facts = facts_of(args.facts, context)
         for manifest in found:
             show(explain_manifest(manifest, facts, context.namespace_option), args.output)
         return 0
@@ -81,7 +81,7 @@ def show(explanation: Explanation, form: str) -> None:
     sys.stdout.write(text)
 
 
-def _facts(name: str, context: Context) -> HostFacts:
+def facts_of(name: str, context: Context) -> HostFacts:
     """This host's facts; without a QEMU here, recorded ones, saying so."""
     from solovirt.host import facts
     from solovirt.kit.paths import from_environment
