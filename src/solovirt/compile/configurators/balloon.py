@@ -11,6 +11,8 @@ from solovirt.compile.options import JsonValue, Option, Prop
 from solovirt.compile.reasons import default, manifest, needs
 
 PATH = "domain.devices.autoattachMemBalloon"
+NO_REPORTING = "kubevirt.io/free-page-reporting-disabled"
+"""An annotation."""
 _DEVICE = "balloon0"
 
 
@@ -26,7 +28,7 @@ def options(ctx: Context) -> Iterator[Option]:
             (
                 virtio.driver(ctx, "virtio-balloon", why),
                 Prop("id", _DEVICE, needs("name of the device for QMP")),
-                Prop("free-page-reporting", True, default("pages that the guest frees go back to the host at once")),
+                _reporting(ctx),
                 *ctx.layout.place(_DEVICE).props(),
             )
         ),
@@ -37,3 +39,17 @@ def options(ctx: Context) -> Iterator[Option]:
 def endpoints(ctx: Context) -> Iterator[Endpoint]:
     if ctx.devices.autoattach_mem_balloon is not False:
         yield Endpoint(_DEVICE, virtio.pool(ctx), fixed=True)
+
+
+def _reporting(ctx: Context) -> Prop:
+    """Giving pages back and getting them again costs time that guests with promises about time do not have."""
+    key, cpu, memory = "free-page-reporting", ctx.spec.domain.cpu, ctx.spec.domain.memory
+    if ctx.annotated(NO_REPORTING):
+        return Prop(key, False, manifest(f"metadata.annotations[{NO_REPORTING}]", "pages stay with the guest"))
+    if cpu is not None and cpu.dedicated_cpu_placement:
+        return Prop(key, False, needs("the guest's dedicated CPUs shall not wait for pages", "domain.cpu"))
+    if cpu is not None and cpu.realtime is not None:
+        return Prop(key, False, needs("a real-time guest shall not wait for pages", "domain.cpu.realtime"))
+    if memory is not None and memory.hugepages is not None:
+        return Prop(key, False, needs("huge pages are reserved for the guest", "domain.memory.hugepages"))
+    return Prop(key, True, default("pages that the guest frees go back to the host at once"))

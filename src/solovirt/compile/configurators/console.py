@@ -10,6 +10,7 @@ from solovirt.compile.options import JsonValue, Option, Prop
 from solovirt.compile.reasons import default, manifest, needs
 
 PATH = "domain.devices.autoattachSerialConsole"
+LOG = "domain.devices.logSerialConsole"
 _CHARDEV = "charserial0"
 
 
@@ -19,7 +20,10 @@ def options(ctx: Context) -> Iterator[Option]:
         return
     text = "the serial console, for the console command and the serial log"
     why = manifest(PATH, text) if attach else default(text, PATH)
-    yield socket(_CHARDEV, ctx.bindings.sockets.serial, why, log=ctx.bindings.sockets.serial_log)
+    kept = ctx.bindings.sockets.serial_log
+    if ctx.devices.log_serial_console is False:
+        kept, why = "", manifest(LOG, f"{text}, which is not written here")
+    yield socket(_CHARDEV, ctx.bindings.sockets.serial, why, log=kept)
     yield Option(
         "-device",
         JsonValue(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from solovirt.compile import virtio
-from solovirt.compile.configurators import nics
+from solovirt.compile.configurators import nics, sound, watchdog
 from solovirt.compile.context import Context
 from solovirt.compile.layout import BRIDGE, Endpoint
 from solovirt.compile.options import JsonValue, Option, Prop
@@ -29,7 +29,8 @@ def options(ctx: Context) -> Iterator[Option]:
 
 
 def endpoints(ctx: Context) -> Iterator[Endpoint]:
-    if nics.has_conventional(ctx) or virtio.transitional(ctx):
+    others = [endpoint.pool for source in (sound.endpoints, watchdog.endpoints) for endpoint in source(ctx)]
+    if nics.has_conventional(ctx) or virtio.transitional(ctx) or "legacy" in others:
         yield Endpoint(BRIDGE, "pci", fixed=True)
 
 

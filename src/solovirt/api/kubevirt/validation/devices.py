@@ -30,8 +30,8 @@ def check_devices(causes: Causes, spec: VirtualMachineInstanceSpec, field: str) 
     _check_panic_devices(causes, devices, f"{place}.panicDevices")
     _check_gpus(causes, devices.gpus, f"{place}.gpus")
     _check_host_devices(causes, devices.host_devices, f"{place}.hostDevices")
-    names = [*devices.gpus, *devices.host_devices]
-    check_same_names(causes, [device.name for device in names], f"{place}.hostDevices", _in_two_lists(devices, place))
+    names = [gpu.name for gpu in devices.gpus] + [device.name for device in devices.host_devices]
+    check_same_names(causes, names, f"{place}.hostDevices", _in_two_lists(devices, place))
     _check_claims(causes, spec, field)
 
 
