@@ -16,6 +16,8 @@ from solovirt.host.model.bindings import DiskImage
 from solovirt.kit.errors import HostError
 
 FORMATS = ("raw", "qcow2")
+RESERVATIONS = "pr-helper0"
+"""The object that talks to qemu-pr-helper."""
 _NAME_MAX = 20
 """Leaves room for "-12-storage" in QEMU's 31 characters of a node name."""
 
@@ -31,7 +33,7 @@ def chain(drive: Drive) -> list[JsonValue]:
     Raises ``Invalid`` for an impossible ``io`` mode, ``HostError`` for an image of an unknown format.
     """
     nodes: list[JsonValue] = []
-    images = _images(drive.volume.image)
+    images = _images(drive.volume.image) if drive.volume is not None else []
     for level in reversed(range(len(images))):
         nodes += _pair(drive, images[level], level)
     return nodes
@@ -54,7 +56,7 @@ def _pair(drive: Drive, image: DiskImage, level: int) -> list[JsonValue]:
         Prop("read-only", read_only, why),
         Prop("cache", {"direct": drive.direct, "no-flush": False}, drive.cache_why),
     ]
-    if not read_only:
+    if not read_only and not image.thick:
         common.append(Prop("discard", "unmap", default("blocks that the guest trims are given back to the host")))
     driver = "host_device" if image.block_device else "file"
     kind = host("a block device" if image.block_device else "a file")
@@ -62,7 +64,7 @@ def _pair(drive: Drive, image: DiskImage, level: int) -> list[JsonValue]:
         Prop("driver", driver, kind),
         Prop("filename", image.path, _where(drive, level)),
         Prop("node-name", storage, needs("name of the storage node")),
-        *([] if level else _aio(drive)),
+        *([] if level else _own(drive, image)),
         *common,
     ]
     top = [
@@ -84,6 +86,7 @@ def _access(drive: Drive, level: int) -> tuple[bool, Reason]:
 
 def _where(drive: Drive, level: int) -> Reason:
     """The file's reason: the volume's source, or for a lower level what the source's overlay lies on."""
+    assert drive.volume is not None, "a drive without a medium has no nodes"
     note = f" ({drive.volume.note})" if drive.volume.note else ""
     if level:
         return manifest(drive.source_path, f"image under the overlay{note}")
@@ -97,8 +100,20 @@ def _backing(drive: Drive, image: DiskImage, level: int) -> Prop:
     return Prop("backing", below, needs("the image under the overlay"))
 
 
-def _aio(drive: Drive) -> list[Prop]:
-    """KubeVirt's choice: native for block devices without cache, else QEMU's threads."""
+def _own(drive: Drive, image: DiskImage) -> list[Prop]:
+    """What only the topmost file or device gets."""
+    props = _aio(drive, image)
+    if drive.shared:
+        props.append(Prop("locking", "off", manifest(f"{drive.path}.shareable", "others may have it open, too")))
+    lun = drive.disk.lun
+    if lun is not None and lun.reservation:
+        why = manifest(f"{drive.path}.lun.reservation", "QEMU may not make SCSI reservations, the helper does")
+        props.append(Prop("pr-manager", RESERVATIONS, why))
+    return props
+
+
+def _aio(drive: Drive, image: DiskImage) -> list[Prop]:
+    """KubeVirt's choice: native without cache for block devices and files whose space is all there, else threads."""
     path, mode = f"{drive.path}.io", drive.disk.io
     if mode and mode not in IO_MODES:
         raise invalid(path, f'io mode "{mode}" is unknown', hint="one of " + ", ".join(IO_MODES))
@@ -106,8 +121,10 @@ def _aio(drive: Drive) -> list[Prop]:
         raise invalid(path, f'io "native" needs cache "none", here it is "{drive.cache}"', hint="leave io or cache out")
     if mode:
         return [Prop("aio", mode, manifest(path, f"io mode {mode}"))]
-    if drive.direct and drive.volume.image.block_device:
+    if drive.direct and image.block_device:
         return [Prop("aio", "native", host("a block device without cache", path))]
+    if drive.direct and image.preallocated:
+        return [Prop("aio", "native", host("a file without cache whose space is all allocated", path))]
     return []
 
 

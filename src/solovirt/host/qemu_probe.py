@@ -20,6 +20,8 @@ from solovirt.kit.json import JsonObject, get_int, get_list, get_object, get_str
 
 OLDEST = (7, 2)
 _SWITCHES = frozenset({"check", "enforce", "migratable", "realized", "start-powered-off"})
+_ASKED = {"virtio-blk-pci": frozenset({"iothread-vq-mapping"})}
+"""Properties of devices that not every QEMU has."""
 TIME_LIMIT = 20.0
 """Seconds for the whole conversation, far above the 0.3 s of a busy machine."""
 
@@ -57,6 +59,7 @@ async def _facts(qmp: QMPClient, binary: str, accel: str, version: tuple[int, in
         cpu_models=tuple(cpu_models(await _objects(qmp, "query-cpu-definitions"))),
         cpu_features=await _cpu_features(qmp, accel),
         netdevs=await _netdevs(qmp),
+        properties=await _properties(qmp),
         options=frozenset(
             name for entry in await _objects(qmp, "query-command-line-options") if (name := get_str(entry, "option"))
         ),
@@ -132,6 +135,18 @@ async def _netdevs(qmp: QMPClient) -> frozenset[str]:
     except ExecuteError:
         return kinds - {"user"}
     return kinds
+
+
+async def _properties(qmp: QMPClient) -> frozenset[str]:
+    """Which of the properties in ``_ASKED`` there are."""
+    found: set[str] = set()
+    for device, names in _ASKED.items():
+        try:
+            entries = await _objects(qmp, "device-list-properties", {"typename": device})
+        except ExecuteError:
+            continue
+        found |= {f"{device}.{name}" for entry in entries if (name := get_str(entry, "name")) in names}
+    return frozenset(found)
 
 
 async def _version(qmp: QMPClient) -> tuple[tuple[int, int, int], str]:

@@ -46,7 +46,8 @@ def test_unknown_buses_are_refused() -> None:
 
 
 def test_a_disk_is_one_thing() -> None:
-    assert "not both" in refused("disk: {}, cdrom: {}")
+    assert "single target type" in refused("disk: {}, cdrom: {}")
+    assert "single target type" in refused("disk: {}, lun: {}")
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,8 @@ class QemuFacts(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     cpu_features: dict[str, bool] = {}
     """Features of the widest CPU model here, by name: True where the accelerator can give it (empty: not known)."""
     netdevs: frozenset[str] = frozenset()
+    properties: frozenset[str] = frozenset()
+    """Of the few that are asked for, those that devices here have ("virtio-blk-pci.iothread-vq-mapping")."""
     options: frozenset[str] = frozenset()
     """``query-command-line-options`` names ("sandbox", "audiodev", ...)."""
 
@@ -76,6 +78,16 @@ class HostNode(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     hugepages: dict[int, int] = {}
 
 
+class SEV(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """AMD's memory encryption, as ``query-sev-capabilities`` tells it: where the C-bit is, how many address bits it
+    costs; ``encrypted_state`` (SEV-ES) and ``snp`` are switches of the kvm_amd module."""
+
+    cbitpos: int
+    reduced_phys_bits: int = 1
+    encrypted_state: bool = False
+    snp: bool = False
+
+
 class HostFacts(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """Everything compile may know of the host. ``accel`` is what works ("kvm" or "tcg"), not what exists."""
 
@@ -96,3 +108,6 @@ class HostFacts(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     nodes: tuple[HostNode, ...] = ()
     labels: dict[str, str] = {}
     """The node's labels, which nodeSelector is compared with."""
+    sev: SEV | None = None
+    tdx: bool = False
+    """Intel's trust domains: a switch of the kvm_intel module."""
