@@ -9,6 +9,14 @@ from __future__ import annotations
 import msgspec
 
 
+class BlockSizes(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Bytes, as the host's device or file system has them."""
+
+    logical: int
+    physical: int
+    discard: int
+
+
 class DiskImage(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One file or block device with its explicit format ("raw" or "qcow2"), and what lies under it."""
 
@@ -21,6 +29,12 @@ class DiskImage(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     backing: DiskImage | None = None
     size: int | None = None
     """Virtual size in bytes, where known."""
+    preallocated: bool = False
+    """The host has given it all of its space."""
+    thick: bool = False
+    """It is to keep all of its space, even what the guest trims."""
+    blocks: BlockSizes | None = None
+    """Where a disk is to have the same ones."""
 
 
 class VolumeBinding(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -130,10 +144,18 @@ class CPUPlacement(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     cells: tuple[NumaCell, ...] = ()
 
 
+class LaunchSecurityBinding(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Files that hold what the owner of a SEV guest sent, base64 as in the manifest; "" for none."""
+
+    dh_cert: str = ""
+    session: str = ""
+
+
 class Sockets(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """Unix sockets that QEMU listens on, and the log that the serial console is copied to.
 
-    ``tpm`` is swtpm's; ``usbredir`` are the four of clientPassthrough; ``downward_metrics`` is the metrics channel.
+    ``tpm`` is swtpm's; ``usbredir`` are the four of clientPassthrough; ``reservations`` is qemu-pr-helper's;
+    ``downward_metrics`` is the metrics channel.
     """
 
     qmp: str
@@ -143,6 +165,7 @@ class Sockets(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     serial_log: str
     tpm: str = ""
     usbredir: tuple[str, ...] = ()
+    reservations: str = ""
     downward_metrics: str = ""
 
 
@@ -183,3 +206,8 @@ class Bindings(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """The guest's address on vsock, 3 or more; 0 for none."""
     annotations: dict[str, str] = {}
     """The VMI's annotations; some of KubeVirt's change the machine."""
+    rtc_base: str = ""
+    """What the guest's clock shows at the start, "2026-01-31T13:00:00": for clocks that are not plain UTC."""
+    hugetlbfs: str = ""
+    """A directory on a hugetlbfs of the guest's page size, for memory that may not be a memfd."""
+    launch_security: LaunchSecurityBinding | None = None
