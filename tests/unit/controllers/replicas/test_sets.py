@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import pytest
 
 from solovirt.api import registry
 from solovirt.api.kubevirt.replicaset import ReplicaSetSpec, VirtualMachineInstanceReplicaSet
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
-from solovirt.api.meta import find_condition
+from solovirt.api.meta import KubeObject, find_condition
+from solovirt.api.resource import Resource
 from solovirt.controllers.replicas.common import controller_of
 from solovirt.kit.errors import HostError
 from tests.unit.controllers.lab import VMIS, Lab, lone_vmi, refused
 from tests.unit.controllers.replicas.world import LABELS, SETS, change_set, replica_set, vmis
+
+T = TypeVar("T", bound=KubeObject)
 
 
 def found(lab: Lab) -> VirtualMachineInstanceReplicaSet:
@@ -192,10 +197,10 @@ async def test_paused(lab: Lab) -> None:
 async def test_what_cannot_be_made_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     real = lab.objects.create
 
-    async def full(res: object, obj: object, **options: bool) -> object:
-        if res is VMIS:
+    async def full(res: Resource[T], obj: T, *, dry_run: bool = False) -> T:
+        if res.key == VMIS.key:
             raise HostError("the disk is full", reason="StorageFull")
-        return await real(res, obj, **options)  # type: ignore[call-overload]
+        return await real(res, obj, dry_run=dry_run)
 
     monkeypatch.setattr(lab.objects, "create", full)
     await create(lab, 1)
