@@ -12,7 +12,7 @@ from solovirt.controllers.vmi import pins
 from solovirt.controllers.vmi.launcher import VM_PREFIX, VMI_PREFIX
 from solovirt.controllers.vmi.machines import sockets_of
 from solovirt.controllers.vmi.records import MachineRecords
-from solovirt.host import network
+from solovirt.host import dedicated, network
 from solovirt.host.model.bindings import Bindings
 from solovirt.host.volumes import plan as volume_plan
 from solovirt.kit import json
@@ -36,6 +36,7 @@ def planned(
         volumes=volume_plan.plan(vmi, site.paths),
         networks=network.bind(vmi),
         kernel=volume_plan.plan_kernel(vmi, site.paths),
+        cpus=dedicated.plan(vmi.spec, site.facts),
     )
     machine = plan.compile_machine(vmi.spec, site.facts, bindings, prefix=prefix)
     written = explain.Written(to_json(vm if vm is not None else vmi))

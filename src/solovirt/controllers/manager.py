@@ -16,6 +16,7 @@ from typing import TypeVar, cast
 from solovirt.api import registry
 from solovirt.api.cdi.datavolume import DataVolume
 from solovirt.api.core.persistentvolumeclaim import PersistentVolumeClaim
+from solovirt.api.core.secret import Secret
 from solovirt.api.kubevirt.virtualmachine import VirtualMachine
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.api.meta import KubeObject
@@ -108,7 +109,7 @@ class Manager:
         self._follow(registry.VIRTUAL_MACHINE_INSTANCES, self._vmi_changed)
         self._follow(registry.DATA_VOLUMES, self._data_volume_changed)
         self._follow(registry.PERSISTENT_VOLUME_CLAIMS, self._claim_changed)
-        self._follow(registry.SECRETS, self._input_changed)
+        self._follow(registry.SECRETS, self._secret_changed)
         self._follow(registry.CONFIG_MAPS, self._input_changed)
         self._follow(registry.REPLICA_SETS, self._replica_sets.changed)
         self._follow(registry.POOLS, self._pools.changed)
@@ -189,6 +190,10 @@ class Manager:
         key: Key = (change.namespace, change.name)
         self._claims.queue.add(key)
         self._data_volumes.queue.add(key)
+        self._wake_waiting(change.namespace)
+
+    def _secret_changed(self, change: Change[Secret]) -> None:
+        self._vmis.credentials.secret_changed(change.namespace, change.name)
         self._wake_waiting(change.namespace)
 
     def _input_changed(self, change: Change[T]) -> None:

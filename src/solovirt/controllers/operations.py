@@ -114,6 +114,8 @@ class Operations:
     async def pause(self, namespace: str, name: str, *, dry_run: bool = False) -> None:
         """Stop the machine's CPUs. Returns when they stand still."""
         vmi, instance = self._for_pause(namespace, name)
+        if vmi.spec.liveness_probe is not None and vmi.spec.liveness_probe.guest_agent_ping is None:
+            raise refusals.pause_forbidden(name)
         if find_condition(vmi.status.conditions, "Paused") is not None or instance.run_state is RunState.PAUSED:
             raise conflict(name, refusals.VMI_PAUSED)
         if not dry_run:

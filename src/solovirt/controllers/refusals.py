@@ -5,7 +5,7 @@ Source: kubevirt pkg/virt-api/rest/{subresource,lifecycle}.go; the texts as a re
 
 from __future__ import annotations
 
-from solovirt.kit.errors import BadRequest, Conflict, NotFound
+from solovirt.kit.errors import BadRequest, Conflict, Forbidden, NotFound
 
 VM, VMI = "virtualmachine.kubevirt.io", "virtualmachineinstance.kubevirt.io"
 
@@ -33,6 +33,11 @@ def no_manual_start(strategy: str) -> str:
 
 def no_manual_restart(strategy: str) -> str:
     return f"RunStategy {strategy} does not support manual restart requests"
+
+
+def pause_forbidden(name: str) -> Forbidden:
+    text = "Pausing VMIs with LivenessProbe is currently not supported"
+    return Forbidden(f'{VMI} "{name}" is forbidden: {text}')
 
 
 def not_running() -> BadRequest:

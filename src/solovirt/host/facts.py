@@ -16,8 +16,9 @@ from pathlib import Path
 
 import msgspec
 
-from solovirt.host import kvm, packages
+from solovirt.host import firmware_probe, helpers_probe, kvm, packages
 from solovirt.host.cache import Cache, file_key
+from solovirt.host.labels import node_labels
 from solovirt.host.model.facts import HostFacts, QemuFacts
 from solovirt.kit.errors import HostError
 from solovirt.kit.json import JsonObject
@@ -34,19 +35,24 @@ _ELSEWHERE = (Path("/usr/libexec/qemu-kvm"), Path("/usr/bin/qemu-kvm"))
 async def probe(paths: Paths, *, environ: Mapping[str, str] = os.environ) -> HostFacts:
     """The facts of this host.
 
-    ``SOLOVIRT_QEMU`` names the QEMU binary, ``SOLOVIRT_ACCEL`` the accelerator. Raises ``HostError``: reason
+    ``SOLOVIRT_QEMU`` names the QEMU binary, ``SOLOVIRT_ACCEL`` the accelerator, ``SOLOVIRT_NODE_LABELS``
+    the node's labels beside its own. Raises ``HostError``: reason
     ``MissingTool`` (no QEMU), ``QEMUTooOld``, ``QEMUFailed``, ``InvalidEnvironment``.
     """
     binary = find_qemu(environ)
     verdict = await kvm.verdict(paths.facts, binary, environ=environ)
     qemu = await _qemu(paths.facts, binary, verdict.accel)
+    name = node_name(socket.gethostname())
     return HostFacts(
         qemu=qemu,
         accel=verdict.accel,
         accel_reason=verdict.reason,
         cpus=len(os.sched_getaffinity(0)),
         memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        node_name=node_name(socket.gethostname()),
+        node_name=name,
+        firmware=await asyncio.to_thread(firmware_probe.probe, firmware_probe.directories(environ, os.geteuid())),
+        helpers=await asyncio.to_thread(helpers_probe.probe, environ),
+        labels=node_labels(qemu, verdict.accel, name, environ=environ),
     )
 
 
@@ -99,9 +105,8 @@ def load(name_or_path: str) -> HostFacts:
     try:
         if name_or_path in recorded():
             data = (resources.files("solovirt.host") / "recorded" / f"{name_or_path}.json").read_bytes()
-        else:
-            data = Path(name_or_path).read_bytes()
-        return msgspec.json.decode(data, type=HostFacts)
+            return _labelled(msgspec.json.decode(data, type=HostFacts))
+        return msgspec.json.decode(Path(name_or_path).read_bytes(), type=HostFacts)
     except FileNotFoundError:
         known = ", ".join(recorded())
         raise HostError(
@@ -111,6 +116,12 @@ def load(name_or_path: str) -> HostFacts:
         raise HostError(f"{name_or_path} cannot be read: {error.strerror}", reason="InvalidFacts") from error
     except msgspec.DecodeError as error:
         raise HostError(f"{name_or_path} does not hold facts of a host: {error}", reason="InvalidFacts") from error
+
+
+def _labelled(host: HostFacts) -> HostFacts:
+    """With the labels that follow from the other facts, which the files leave out; those in the file win."""
+    labels = node_labels(host.qemu, host.accel, host.node_name, environ={}) | host.labels
+    return msgspec.structs.replace(host, labels=labels)
 
 
 def dump(facts: HostFacts) -> str:

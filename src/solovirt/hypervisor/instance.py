@@ -11,10 +11,10 @@ import logging
 import socket
 from collections.abc import Callable
 
-from solovirt.hypervisor import sockets
+from solovirt.hypervisor import pinning, sockets
 from solovirt.hypervisor.agent import GuestAgent
 from solovirt.hypervisor.console import ConsoleSession
-from solovirt.hypervisor.model import EventKind, Identity, InstanceEvent, RunState
+from solovirt.hypervisor.model import EventKind, Identity, InstanceEvent, Pinning, RunState
 from solovirt.hypervisor.qmp import Qmp
 from solovirt.hypervisor.states import StateTracker, agent_port_open, event_of, port_change
 from solovirt.kit.errors import HostError, SolovirtError, TimedOut, Unavailable
@@ -42,6 +42,8 @@ class Instance:
         self._tracker = StateTracker()
         self._agent_port = ""
         self._console: ConsoleSession | None = None
+        self.forwarding = asyncio.Lock()
+        """Held while a port of the guest is forwarded (``hypervisor.forward``)."""
         self._tasks: list[asyncio.Task[None]] = []
         self._gone = asyncio.Event()
 
@@ -131,9 +133,24 @@ class Instance:
         """Once greeted: start to watch, and run the machine unless it is to be paused or was started before."""
         self._tasks.append(asyncio.create_task(self._watch_exit(), name=f"exit {self.uid}"))
         self._tasks.append(asyncio.create_task(self._keep_monitor(), name=f"monitor {self.uid}"))
-        if await self.status() is RunState.PRELAUNCH and not self.identity.paused:
-            await self.resume()
+        state = await self.status()
+        if self.identity.pinning is not None:
+            await self._pin(self.identity.pinning, running=state is not RunState.PRELAUNCH)
+        if state is RunState.PRELAUNCH:
+            for device in self.identity.links_down:
+                await self.qmp("set_link", {"name": device, "up": False})
+            if not self.identity.paused:
+                await self.resume()
         await self._find_agent()
+
+    async def _pin(self, wanted: Pinning, *, running: bool) -> None:
+        try:
+            await pinning.apply(self, wanted)
+        except HostError as error:
+            # One that runs already is not given up for it.
+            if not running:
+                raise
+            log.warning("instance %s: %s", self.uid, error)
 
     async def release(self) -> None:
         """Let go of QEMU, which goes on as it is."""

@@ -43,12 +43,24 @@ class RunState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Pinning:
+    """Host CPUs: one of each vCPU, by index; those of QEMU's other threads (empty: those of the vCPUs).
+
+    ``realtime`` are the vCPUs that get SCHED_FIFO priority 1.
+    """
+
+    vcpus: tuple[int, ...]
+    emulator: tuple[int, ...] = ()
+    realtime: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """What is needed to find a running QEMU again and to be sure that it is the right one.
 
     ``uid`` names the instance (the VMI's uid), ``uuid`` is the machine's own (``-uuid``). ``directory`` holds
     ``qemu.lock`` and ``qemu.log``; ``sockets`` are where QEMU listens; ``run_as`` is the (uid, gid) that it runs as,
-    None for ours. ``paused`` says how a launch that was cut short is to be finished.
+    None for ours. ``paused`` says how a launch that was cut short is to be finished, ``pinning`` where its threads run.
     """
 
     uid: str
@@ -57,6 +69,25 @@ class Identity:
     sockets: Sockets
     run_as: tuple[int, int] | None = None
     paused: bool = False
+    pinning: Pinning | None = None
+    links_down: tuple[str, ...] = ()
+    """NICs (device ids) whose link is off before the guest's first instruction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Helper:
+    """A program beside QEMU (:mod:`solovirt.hypervisor.helpers`).
+
+    ``name`` is that of its log and its lock, too. ``socket`` is where QEMU will connect; ``@fd@`` in ``argv`` becomes
+    the number of the listening socket. ``confines_itself``: it starts as we are and gives up everything it does not
+    need; otherwise it runs as the machine's user. ``package`` brings the program.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    socket: str
+    confines_itself: bool = False
+    package: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +107,21 @@ class Launch:
     paused: bool = False
     groups: tuple[int, ...] = ()
     timeout: float = 60.0
+    pinning: Pinning | None = None
+    links_down: tuple[str, ...] = ()
 
     @property
     def identity(self) -> Identity:
-        return Identity(self.uid, self.uuid, self.directory, self.sockets, self.run_as, self.paused)
+        return Identity(
+            self.uid,
+            self.uuid,
+            self.directory,
+            self.sockets,
+            self.run_as,
+            self.paused,
+            self.pinning,
+            self.links_down,
+        )
 
 
 EventKind = Literal[
@@ -92,6 +134,8 @@ EventKind = Literal[
     "exited",
     "io-error",
     "panicked",
+    "watchdog",
+    "helper-exited",
 ]
 
 
@@ -105,7 +149,9 @@ class InstanceEvent:
       "host-qmp-quit", ...). With -no-shutdown the process is still there.
     - ``reset``: ``detail`` is the ShutdownCause ("guest-reset", "host-qmp-system-reset").
     - ``agent-connected``, ``agent-disconnected``: the guest opened or closed the agent's port.
-    - ``io-error``: ``detail`` says device, operation and reason. ``panicked``: ``detail`` is the action taken.
+    - ``io-error``: ``detail`` says device, operation and reason.
+    - ``panicked``, ``watchdog`` (the guest did not feed it): ``detail`` is the action taken.
+    - ``helper-exited``: a program beside QEMU ended, which goes on without it; ``detail`` is one sentence.
     - ``exited``: the process is gone, always the last event. ``exit_code`` is its status, negative for a signal, None
       if QEMU was not our child (adopted); ``detail`` is one sentence.
     """

@@ -55,8 +55,9 @@ class StateTracker:
                 return Happening("shutdown" if name == "SHUTDOWN" else "reset", _reason(data))
             case "BLOCK_IO_ERROR":
                 return Happening("io-error", _io_error(data))
-            case "GUEST_PANICKED":
-                return Happening("panicked", printable(get_str(data, "action"), 64))
+            case "GUEST_PANICKED" | "WATCHDOG":
+                kind: EventKind = "watchdog" if name == "WATCHDOG" else "panicked"
+                return Happening(kind, printable(get_str(data, "action"), 64))
         return None
 
 

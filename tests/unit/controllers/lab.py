@@ -25,13 +25,14 @@ from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.api.meta import ObjectMeta
 from solovirt.controllers import manager as manager_module
 from solovirt.controllers.manager import Manager
+from solovirt.controllers.vmi.agent_support import BASIC
 from solovirt.host import access, facts
 from solovirt.host.model.bindings import DiskImage, KernelBinding, VolumeBinding
 from solovirt.host.volumes.prepare import Context, Volumes
+from solovirt.hypervisor.agent_info import AgentInfo, IpAddress, OsInfo, SupportedCommand
 from solovirt.hypervisor.agent_info import Interface as GuestInterface
-from solovirt.hypervisor.agent_info import IpAddress, OsInfo
 from solovirt.hypervisor.model import EventKind, Identity, InstanceEvent, Launch, RunState
-from solovirt.kit.errors import HostError, SolovirtError
+from solovirt.kit.errors import GuestError, HostError, SolovirtError
 from solovirt.kit.json import Json, JsonObject
 from solovirt.kit.paths import Paths
 from solovirt.store.objects import Objects
@@ -42,11 +43,20 @@ VMS, VMIS = registry.VIRTUAL_MACHINES, registry.VIRTUAL_MACHINE_INSTANCES
 class FakeAgent:
     def __init__(self) -> None:
         self.connected = False
+        self.deaf = False
         self.commands: list[str] = []
 
     async def command(self, name: str, arguments: JsonObject | None = None, *, timeout: float = 0) -> Json:
         self.commands.append(name)
         return {"echo": name}
+
+    async def info(self) -> AgentInfo:
+        return AgentInfo("7.2", tuple(SupportedCommand(name, True) for name in BASIC))
+
+    async def ping(self, *, timeout: float = 0) -> None:
+        self.commands.append("guest-ping")
+        if self.deaf:
+            raise GuestError("no answer", reason="AgentTimeout")
 
     async def osinfo(self) -> OsInfo:
         return OsInfo(id="tiny", name="Tiny")

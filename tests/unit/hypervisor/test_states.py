@@ -40,7 +40,8 @@ def test_the_cause_of_a_stop_comes_before_it_and_is_used_once() -> None:
     assert tell(("BLOCK_IO_ERROR", IO_ERROR), ("STOP", {}), ("RESUME", {}), ("STOP", {}))[0] is RunState.PAUSED
     assert tell(("BLOCK_IO_ERROR", {**IO_ERROR, "action": "report"}), ("STOP", {}))[0] is RunState.PAUSED
     assert tell(("GUEST_PANICKED", {"action": "pause"}), ("STOP", {}))[0] is RunState.GUEST_PANICKED
-    assert tell(("WATCHDOG", {"action": "pause"}), ("STOP", {})) == (RunState.WATCHDOG, [("paused", "watchdog")])
+    fired = [("watchdog", "pause"), ("paused", "watchdog")]
+    assert tell(("WATCHDOG", {"action": "pause"}), ("STOP", {})) == (RunState.WATCHDOG, fired)
     assert tell(("WATCHDOG", {"action": "reset"}), ("RESET", {"guest": True, "reason": "guest-reset"})) == (
         RunState.UNKNOWN,
         [("reset", "guest-reset")],

@@ -77,6 +77,7 @@ class VirtualMachineInstanceStatus(Model):
     memory: MemoryStatus | None = None
     runtime_user: int = 0
     qos_class: str = ""
+    vsock_cid: int = msgspec.field(default=0, name="VSOCKCID")
     fs_freeze_status: str = ""
 
 

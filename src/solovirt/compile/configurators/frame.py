@@ -32,6 +32,9 @@ def lifecycle(ctx: Context) -> Iterator[Option]:
         None,
         default("a guest that powers off stays until it has been asked how it ended, even if nobody watched"),
     )
+    if ctx.spec.domain.reboot_policy == "Terminate":
+        ends = manifest("domain.rebootPolicy", "a reboot ends the machine, so that it starts again as its spec is then")
+        yield Option("-action", KeyValues("", None, (Prop("reboot", "shutdown", ends),)), ends)
     strict = default("boot only from devices with a bootindex")
     yield Option("-boot", KeyValues("", None, (Prop("strict", True, strict),)), strict)
 

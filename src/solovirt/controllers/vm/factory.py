@@ -8,6 +8,7 @@ from __future__ import annotations
 from solovirt.api import registry
 from solovirt.api.cdi.datavolume import DataVolume
 from solovirt.api.kubevirt.defaults import default_vmi
+from solovirt.api.kubevirt.validation.virtualmachineinstance import only_placement_differs
 from solovirt.api.kubevirt.virtualmachine import DataVolumeTemplate, VirtualMachine
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.api.meta import KubeObject, ObjectMeta, OwnerReference
@@ -73,8 +74,25 @@ def controls(owner_uid: str, obj: KubeObject) -> bool:
 
 
 def restart_required(vm: VirtualMachine, vmi: VirtualMachineInstance) -> bool:
-    """Whether a VMI made now would differ from the one that runs. Nothing of a spec is updated live yet."""
+    """Whether a VMI made now would differ from the one that runs. Only what chooses a node is updated live."""
     fresh = make_vmi(vm)
     default_vmi(fresh)
     fresh.spec.start_strategy = vmi.spec.start_strategy
-    return fresh.spec != vmi.spec
+    return not only_placement_differs(fresh.spec, vmi.spec)
+
+
+def follow_placement(vm: VirtualMachine, vmi: VirtualMachineInstance) -> bool:
+    """Brings what chooses a node up to date in a VMI (KubeVirt's live updates). Whether anything changed."""
+    wanted, spec = vm.spec.template.spec, vmi.spec
+    if (spec.node_selector, spec.affinity, spec.tolerations) == (
+        wanted.node_selector,
+        wanted.affinity,
+        wanted.tolerations,
+    ):
+        return False
+    spec.node_selector, spec.affinity, spec.tolerations = (
+        dict(wanted.node_selector),
+        clone(wanted.affinity),
+        clone(wanted.tolerations),
+    )
+    return True

@@ -76,6 +76,7 @@ class VirtualMachines:
             self.queue.add_after(key, left)
         if (seconds := backoff.forgiven_in(failure, vmi, now)) is not None:
             self.queue.add_after(key, seconds)
+        await self._follow_placement(vm, vmi)
         await self._act(vm, vmi, decision, ready)
 
     async def _act(
@@ -90,6 +91,15 @@ class VirtualMachines:
                 await self._objects.modify(VMS, *_key(vm), _set_always)
             case _:
                 pass
+
+    async def _follow_placement(self, vm: VirtualMachine, vmi: VirtualMachineInstance | None) -> None:
+        """A VMI that exists learns where it may run, so that one that found no place starts once it may."""
+        if vmi is None or not Life(vmi.metadata.uid, vmi.status.phase).going or not factory.follow_placement(vm, vmi):
+            return
+        try:
+            await self._objects.modify(VMIS, *_key(vmi), lambda found: factory.follow_placement(vm, found))
+        except NotFound:
+            return
 
     async def _create(self, vm: VirtualMachine, *, paused: bool) -> None:
         vmi = factory.make_vmi(vm, paused=paused)

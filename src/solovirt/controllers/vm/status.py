@@ -105,6 +105,11 @@ def _vmi_condition(world: World, kind: str) -> Condition | None:
     return find_condition(world.vmi.status.conditions, kind) if world.vmi is not None else None
 
 
+def _unschedulable(world: World) -> bool:
+    found = _vmi_condition(world, "PodScheduled")
+    return found is not None and (found.status, found.reason) == ("False", "Unschedulable")
+
+
 def _provisioning(world: World) -> bool:
     return any(volume is None or volume.status.phase != "Succeeded" for volume in world.data_volumes)
 
@@ -142,6 +147,7 @@ _ORDER: tuple[tuple[str, Callable[[World], bool]], ...] = (
     ("Running", _running),
     ("ErrorPvcNotFound", lambda world: _synchronized_reason(world) == PVC_NOT_FOUND),
     ("DataVolumeError", lambda world: any(data_volume_failed(volume) for volume in world.data_volumes)),
+    ("ErrorUnschedulable", _unschedulable),
     ("Provisioning", _provisioning),
     ("WaitingForVolumeBinding", _waiting_for_binding),
     ("ErrImagePull", lambda world: _synchronized_reason(world) == "ErrImagePull"),
@@ -150,7 +156,7 @@ _ORDER: tuple[tuple[str, Callable[[World], bool]], ...] = (
     ("CrashLoopBackOff", _crash_loop),
     ("Stopped", _stopped),
 )
-"""Migrating, ErrorUnschedulable and WaitingForReceiver have no cause on a single host yet."""
+"""Migrating and WaitingForReceiver have no cause on a single host yet."""
 
 
 def _conditions(world: World, now: str) -> list[Condition]:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from solovirt.api.kubevirt.virtualmachineinstance import GuestOSInfo
 from solovirt.hypervisor.agent import GuestAgent
-from solovirt.hypervisor.agent_info import Interface, OsInfo
+from solovirt.hypervisor.agent_info import AgentInfo, Interface, OsInfo
 from solovirt.hypervisor.instance import Instance
 from solovirt.kit.aio import TaskSet
 from solovirt.kit.errors import GuestError
@@ -29,9 +29,10 @@ _SOON = (1.0, 3.0, 6.0)
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """``freeze`` is "frozen", or empty."""
+    """``freeze`` is "frozen", or empty. ``info`` is which commands the agent has."""
 
     os: GuestOSInfo | None = None
+    info: AgentInfo | None = None
     interfaces: tuple[Interface, ...] = ()
     freeze: str = ""
 
@@ -76,11 +77,13 @@ class AgentMonitor:
 
     async def _ask(self, agent: GuestAgent, before: Snapshot) -> Snapshot:
         os = before.os or _os_info(await _asked(agent.osinfo))
+        info = before.info or await _asked(agent.info)
         found = await _asked(agent.interfaces)
         freeze = await _asked(agent.fsfreeze_status)
         return replace(
             before,
             os=os,
+            info=info,
             interfaces=found if found is not None else before.interfaces,
             freeze="frozen" if freeze == "frozen" else "",
         )

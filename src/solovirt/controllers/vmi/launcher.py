@@ -20,8 +20,10 @@ from solovirt.controllers.vmi import pins
 from solovirt.controllers.vmi.lookup import StoreLookup
 from solovirt.controllers.vmi.machines import Machines, sockets_of
 from solovirt.controllers.vmi.records import LaunchRecord, MachineRecords
+from solovirt.controllers.vmi.scheduler import Scheduler
 from solovirt.controllers.vmi.users import Users
 from solovirt.host import network
+from solovirt.host.dedicated import realtime
 from solovirt.host.images.pull import Progress
 from solovirt.host.model.bindings import Bindings, KernelBinding, Pins, VolumeBinding
 from solovirt.host.volumes.prepare import Context
@@ -41,11 +43,14 @@ class Prepared:
 
 
 class Launcher:
-    def __init__(self, site: Site, records: MachineRecords, machines: Machines, users: Users) -> None:
+    def __init__(
+        self, site: Site, records: MachineRecords, machines: Machines, users: Users, scheduler: Scheduler
+    ) -> None:
         self._site = site
         self._records = records
         self._machines = machines
         self._users = users
+        self._scheduler = scheduler
         self._lookup = StoreLookup(site.objects)
 
     async def prepare(self, vmi: VirtualMachineInstance) -> Prepared:
@@ -75,6 +80,7 @@ class Launcher:
             volumes=prepared.volumes,
             networks=network.bind(vmi),
             kernel=prepared.kernel,
+            cpus=self._scheduler.cpus(vmi.metadata.uid),
         )
         return plan.compile_machine(vmi.spec, self._site.facts, bindings)
 
@@ -100,6 +106,9 @@ class Launcher:
             run_as=prepared.run_as,
             paused=vmi.spec.start_strategy == "Paused",
             pins=machine.pins,
+            cpus=self._scheduler.cpus(uid),
+            realtime=realtime(vmi.spec),
+            sizes={name: volume.image.size for name, volume in prepared.volumes.items() if volume.image.size},
             blobs=tuple(Path(path).name for path in ((kernel.kernel, kernel.initrd) if kernel else ()) if path),
         )
         # In one commit; all of it is on disk before QEMU is.
@@ -120,6 +129,7 @@ class Launcher:
                 sockets=identity.sockets,
                 run_as=record.run_as,
                 paused=record.paused,
+                pinning=identity.pinning,
                 groups=self._users.groups(self._site.facts.accel) if record.run_as is not None else (),
             )
         )

@@ -53,13 +53,23 @@ def missing(vmi: VirtualMachineInstance, objects: Objects) -> list[Missing]:
     """Everything that is not there yet; what somebody has to do something about comes first."""
     namespace = vmi.metadata.namespace
     found = [problem for volume in vmi.spec.volumes for problem in _of_volume(volume, namespace, objects)]
+    found += [problem for reference in _credentials(vmi) for problem in _secret(reference, namespace, objects)]
     return sorted(found, key=lambda problem: problem.reason not in _NEEDS_SOMEBODY)
 
 
 def claims_of(vmi: VirtualMachineInstance) -> set[str]:
     """Names of the claims that the VMI's disks are on."""
     claims = {v.persistent_volume_claim.claim_name for v in vmi.spec.volumes if v.persistent_volume_claim is not None}
+    claims |= {v.ephemeral.persistent_volume_claim.claim_name for v in vmi.spec.volumes if v.ephemeral is not None}
     return claims | {v.data_volume.name for v in vmi.spec.volumes if v.data_volume is not None}
+
+
+def _credentials(vmi: VirtualMachineInstance) -> Iterator[LocalObjectReference]:
+    """Secrets that hold SSH keys or passwords: a machine does not start without them, as in KubeVirt."""
+    for credential in vmi.spec.access_credentials:
+        for given in (credential.ssh_public_key, credential.user_password):
+            if given is not None and given.source.secret is not None:
+                yield LocalObjectReference(name=given.source.secret.secret_name)
 
 
 def _of_volume(volume: Volume, namespace: str, objects: Objects) -> Iterator[Missing]:
@@ -67,17 +77,26 @@ def _of_volume(volume: Volume, namespace: str, objects: Objects) -> Iterator[Mis
         yield from _data_volume(volume.data_volume.name, namespace, objects)
     elif volume.persistent_volume_claim is not None:
         yield from _claim(volume.persistent_volume_claim.claim_name, namespace, objects)
+    elif volume.ephemeral is not None:
+        yield from _claim(volume.ephemeral.persistent_volume_claim.claim_name, namespace, objects)
     elif volume.secret is not None and not volume.secret.optional:
         yield from _secret(LocalObjectReference(name=volume.secret.secret_name), namespace, objects)
     elif volume.config_map is not None and not volume.config_map.optional:
-        name = volume.config_map.name
-        if objects.find(registry.CONFIG_MAPS, namespace, name) is None:
-            yield Missing("FailedMount", f'configmap "{name}" not found')
+        yield from _config_map(volume.config_map.name, namespace, objects)
+    elif volume.sysprep is not None:
+        yield from _secret(volume.sysprep.secret, namespace, objects)
+        if volume.sysprep.config_map is not None:
+            yield from _config_map(volume.sysprep.config_map.name, namespace, objects)
     else:
         for source in (volume.cloud_init_no_cloud, volume.cloud_init_config_drive):
             if source is not None:
                 yield from _secret(source.secret_ref, namespace, objects)
                 yield from _secret(source.network_data_secret_ref, namespace, objects)
+
+
+def _config_map(name: str, namespace: str, objects: Objects) -> Iterator[Missing]:
+    if objects.find(registry.CONFIG_MAPS, namespace, name) is None:
+        yield Missing("FailedMount", f'configmap "{name}" not found')
 
 
 def _secret(reference: LocalObjectReference | None, namespace: str, objects: Objects) -> Iterator[Missing]:

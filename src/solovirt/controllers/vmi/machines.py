@@ -15,7 +15,7 @@ from solovirt.controllers.vmi.records import LaunchRecord, MachineRecords
 from solovirt.host.model.bindings import Sockets
 from solovirt.hypervisor import lock, logfile
 from solovirt.hypervisor.instance import Instance
-from solovirt.hypervisor.model import Identity, RunState
+from solovirt.hypervisor.model import Identity, Pinning, RunState
 from solovirt.hypervisor.supervisor import Hypervisor
 from solovirt.kit.errors import SolovirtError
 from solovirt.kit.paths import Paths
@@ -34,12 +34,19 @@ def sockets_of(paths: Paths, uid: str) -> Sockets:
         agent=str(runtime / "agent.sock"),
         serial=str(runtime / "serial.sock"),
         vnc=str(runtime / "vnc.sock"),
+        usbredir=tuple(str(runtime / f"usbredir{number}.sock") for number in range(4)),
+        downward_metrics=str(runtime / "metrics.sock"),
         serial_log=str(state / SERIAL_LOG),
     )
 
 
 def qemu_log(paths: Paths, uid: str) -> Path:
     return paths.instance(uid) / logfile.NAME
+
+
+def pinning_of(record: LaunchRecord) -> Pinning | None:
+    cpus = record.cpus
+    return Pinning(cpus.vcpus, cpus.emulator, record.realtime) if cpus is not None else None
 
 
 class Machines:
@@ -88,6 +95,8 @@ class Machines:
             sockets=sockets_of(self._paths, uid),
             run_as=record.run_as,
             paused=record.paused,
+            pinning=pinning_of(record),
+            links_down=record.links_down,
         )
 
     async def end(self, instance: Instance) -> None:

@@ -17,14 +17,17 @@ from solovirt.controllers.site import Key, Site
 from solovirt.controllers.vm.factory import NODE_NAME, VMI_FINALIZER
 from solovirt.controllers.vmi import status
 from solovirt.controllers.vmi.agent import AgentMonitor
+from solovirt.controllers.vmi.credentials import Credentials
 from solovirt.controllers.vmi.ender import Ender, has_acpi
 from solovirt.controllers.vmi.launcher import Launcher
+from solovirt.controllers.vmi.lookup import StoreLookup
 from solovirt.controllers.vmi.machines import SERIAL_LOG, Machines, has_powered_off
+from solovirt.controllers.vmi.probing import Probes
 from solovirt.controllers.vmi.records import MachineRecords
+from solovirt.controllers.vmi.scheduler import Scheduler
 from solovirt.controllers.vmi.starter import Starter
 from solovirt.controllers.vmi.users import Users
-from solovirt.host import network
-from solovirt.host.model.bindings import Pins
+from solovirt.controllers.vmi.watch import Watch
 from solovirt.hypervisor import logfile
 from solovirt.hypervisor.instance import Instance
 from solovirt.hypervisor.model import InstanceEvent, RunState
@@ -34,6 +37,8 @@ from solovirt.kit.errors import NotFound, SolovirtError
 log = logging.getLogger(__name__)
 
 VMIS = registry.VIRTUAL_MACHINE_INSTANCES
+POWERED_OFF = ("guest-shutdown", "guest-reset", "unknown")
+"""Why QEMU stops a machine for good; a reset only where rebootPolicy is Terminate."""
 LOOK_AT_LOGS = 5.0
 """Seconds. QEMU's serial port takes a few MB/s at most."""
 
@@ -46,20 +51,27 @@ class VirtualMachineInstances:
         self.machines = Machines(site.paths, site.hypervisor, self.records)
         self.users = Users(self.records, site.claims, site.images)
         self.queue: SerialQueues[Key] = SerialQueues(self.reconcile, name="vmi", workers=32)
-        self.launcher = Launcher(site, self.records, self.machines, self.users)
-        self.starter = Starter(site, self.launcher, self.queue.add, self._write)
+        self.scheduler = Scheduler(site, self.records)
+        self.launcher = Launcher(site, self.records, self.machines, self.users, self.scheduler)
+        self.starter = Starter(site, self.launcher, self.scheduler, self.queue.add, self._write)
         self.starter.queue = self.queue
         self.ender = Ender(site, self.records, self.machines, self.users)
-        self.agents = AgentMonitor(self._agent_told)
+        self.agents = AgentMonitor(self._wake)
+        self.probes = Probes(site.events, self._wake, site.clock)
+        self.credentials = Credentials(site.events, StoreLookup(site.objects).secret, self._wake)
+        self.watch = Watch(site, self.agents, self.probes, self.credentials)
         self._keys: dict[str, Key] = {}
         self._exits: dict[str, InstanceEvent] = {}
         self._powered_off: set[str] = set()
+        self._watchdogs: set[str] = set()
 
     async def close(self) -> None:
         """Lets go of everything; no machine is touched."""
         await self.queue.stop()
         await self.starter.close()
         await self.agents.close()
+        await self.probes.close()
+        await self.credentials.close()
 
     async def keep_logs_small(self) -> None:
         """A guest can write without end, to its serial console and into QEMU's mouth. Runs until it is cancelled."""
@@ -79,16 +91,17 @@ class VirtualMachineInstances:
             case "exited":
                 self._exits[uid] = event
                 self.machines.exited(uid)
-                self.agents.disconnected(uid)
-            case "shutdown" if event.detail in ("guest-shutdown", "unknown"):
+                self.watch.forget(uid)
+            case "shutdown" if event.detail in POWERED_OFF:
                 self._powered_off.add(uid)
             case "agent-connected":
                 instance = self.machines.known(uid)
                 if instance is not None:
                     self.agents.connected(instance)
+                    self.credentials.agent_connected(uid)
             case "agent-disconnected":
                 self.agents.disconnected(uid)
-            case "io-error" | "panicked":
+            case "io-error" | "panicked" | "watchdog":
                 self._warn(uid, event)
             case _:
                 pass
@@ -117,7 +130,9 @@ class VirtualMachineInstances:
             # Before anything is done that would have to be undone.
             await self._objects.modify(VMIS, *key, _hold)
         elif vmi.status.phase in status.FINAL:
+            self.watch.forget(uid)
             await self.ender.stop(vmi, await self.machines.find(uid))
+            self._free(uid)
         else:
             await self._live(vmi)
 
@@ -133,24 +148,17 @@ class VirtualMachineInstances:
             await self._finish(vmi, status.SUCCEEDED, "", "The VirtualMachineInstance was shut down.")
         elif instance.run_state is RunState.GUEST_PANICKED:
             await self._finish(vmi, status.FAILED, "GuestPanicked", "The guest panicked.")
+        elif dead := self.probes.failure(instance.uid):
+            await self._finish(
+                vmi, status.FAILED, "LivenessProbeFailed", f"The VirtualMachineInstance was ended: {dead}"
+            )
         else:
             await self._running(vmi, instance)
 
     async def _running(self, vmi: VirtualMachineInstance, instance: Instance) -> None:
         uid = vmi.metadata.uid
         started = vmi.status.phase != status.RUNNING
-        if instance.agent.connected:
-            self.agents.connected(instance)
-        record = self.records.launch(uid)
-        view = status.View(
-            facts=self._site.facts,
-            state=instance.run_state,
-            pins=record.pins if record is not None else Pins(),
-            networks=network.bind(vmi),
-            agent_connected=instance.agent.connected,
-            snapshot=self.agents.snapshot(uid),
-            runtime_user=record.run_as[0] if record is not None and record.run_as is not None else 0,
-        )
+        view = self.watch.look(vmi, instance, self.records.launch(uid))
 
         def change(found: VirtualMachineInstance) -> None:
             status.run(found, view, self._site.now())
@@ -172,6 +180,10 @@ class VirtualMachineInstances:
             await self._finish(vmi, status.SUCCEEDED, "", "The VirtualMachineInstance was shut down.")
             return
         event = self._exits.get(uid)
+        if uid in self._watchdogs:
+            text = "The guest's watchdog fired and switched it off."
+            await self._finish(vmi, status.FAILED, "Watchdog", text)
+            return
         what = event.detail if event is not None else "QEMU ended while no daemon was there"
         words = self.machines.last_words(uid)
         text = f"The VirtualMachineInstance crashed: {what}" + (f": {words}" if words else "")
@@ -206,6 +218,7 @@ class VirtualMachineInstances:
                 await self._finish(vmi, status.SUCCEEDED, "", "The VirtualMachineInstance was shut down.")
             return
         await self.ender.stop(vmi, instance)
+        self._free(uid)
         await self.ender.clean_up(vmi, VMI_FINALIZER)
         self._forget(uid)
 
@@ -213,8 +226,14 @@ class VirtualMachineInstances:
         # QEMU says SHUTDOWN a moment before its run state follows.
         return instance.uid in self._powered_off or has_powered_off(instance)
 
+    def _free(self, uid: str) -> None:
+        """What its machine had of the host is for those who wait."""
+        self.scheduler.release(uid)
+        self.starter.room()
+
     def _forget(self, uid: str) -> None:
-        self.agents.disconnected(uid)
+        self.watch.forget(uid)
+        self._watchdogs.discard(uid)
         self._keys.pop(uid, None)
         self._exits.pop(uid, None)
         self._powered_off.discard(uid)
@@ -247,9 +266,6 @@ class VirtualMachineInstances:
         except NotFound:
             pass
 
-    def _agent_told(self, uid: str) -> None:
-        self._wake(uid)
-
     def _wake(self, uid: str) -> None:
         key = self._keys.get(uid)
         if key is not None:
@@ -260,7 +276,11 @@ class VirtualMachineInstances:
         vmi = self._objects.find(VMIS, *key) if key is not None else None
         if vmi is None:
             return
-        if event.kind == "io-error":
+        if event.kind == "watchdog":
+            if event.detail == "poweroff":  # QEMU goes without another word
+                self._watchdogs.add(uid)
+            self._site.events.warning(vmi, "Watchdog", f"The guest did not feed its watchdog (action: {event.detail})")
+        elif event.kind == "io-error":
             self._site.events.warning(vmi, "IOerror", f"VM Paused due to IO error at the volume: {event.detail}")
         else:
             self._site.events.warning(vmi, "GuestPanicked", f"The guest panicked ({event.detail})")

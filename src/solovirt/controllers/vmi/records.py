@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from solovirt.host.model.bindings import Pins
+from solovirt.host.model.bindings import CPUPlacement, Pins
 from solovirt.kit import json
 from solovirt.kit.json import JsonObject
 from solovirt.store.records import Records
@@ -26,7 +26,9 @@ T = TypeVar("T")
 class LaunchRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """``run_as`` is (uid, gid). ``blobs`` are the images' files that only this machine's command line names.
 
-    ``pins`` is what this very machine was started with: its VM may be gone, or changed.
+    ``pins`` is what this very machine was started with: its VM may be gone, or changed. ``cpus`` are its own while it
+    runs, ``realtime`` the vCPUs with a real-time priority. ``sizes`` are virtual sizes of its volumes in bytes.
+    ``vsock_cid`` and ``devices`` (addresses of host devices) are its own too; ``links_down`` are NICs without a link.
     """
 
     namespace: str
@@ -37,6 +39,12 @@ class LaunchRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     paused: bool = False
     blobs: tuple[str, ...] = ()
     pins: Pins = Pins()
+    cpus: CPUPlacement | None = None
+    realtime: tuple[int, ...] = ()
+    sizes: dict[str, int] = {}
+    vsock_cid: int = 0
+    devices: tuple[str, ...] = ()
+    links_down: tuple[str, ...] = ()
 
 
 class GrantRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

@@ -17,6 +17,7 @@ from solovirt.controllers.site import Key, Site
 from solovirt.controllers.vmi import status
 from solovirt.controllers.vmi.launcher import Launcher, Prepared
 from solovirt.controllers.vmi.lookup import Missing, missing
+from solovirt.controllers.vmi.scheduler import Scheduler
 from solovirt.hypervisor.instance import Instance
 from solovirt.kit.aio import SerialQueues
 from solovirt.kit.errors import HostError, SolovirtError, TimedOut
@@ -51,9 +52,14 @@ WriteStatus = Callable[[VirtualMachineInstance, Callable[[VirtualMachineInstance
 class Starter:
     """``waiting`` has the VMIs, by namespace, that wait for other objects."""
 
-    def __init__(self, site: Site, launcher: Launcher, wake: Callable[[Key], None], write: WriteStatus) -> None:
+    def __init__(
+        self, site: Site, launcher: Launcher, scheduler: Scheduler, wake: Callable[[Key], None], write: WriteStatus
+    ) -> None:
         self._site = site
         self._launcher = launcher
+        self._scheduler = scheduler
+        self._wake = wake
+        self._unplaced: dict[str, Key] = {}
         self._write = write
         self._keys: dict[str, Key] = {}
         self._jobs: Jobs[str, Prepared] = Jobs(lambda uid: wake(self._keys[uid]))
@@ -65,11 +71,8 @@ class Starter:
         """The machine, if this step started it."""
         uid, key = vmi.metadata.uid, _key(vmi)
         self._keys[uid] = key
-        problems = missing(vmi, self._site.objects)
-        if problems:
-            await self._wait_for(vmi, problems)
+        if await self._held_up(vmi):
             return None
-        self._not_waiting(key)
         job = self._jobs.get(uid)
         if job is None:
             if await self._still_in_trouble(vmi):
@@ -96,13 +99,33 @@ class Starter:
             await self._launch_failed(vmi, error)
             return None
 
+    async def _held_up(self, vmi: VirtualMachineInstance) -> bool:
+        """Whether it waits for other objects, or for a place on this host."""
+        problems = missing(vmi, self._site.objects)
+        if problems:
+            await self._wait_for(vmi, problems)
+            return True
+        self._not_waiting(_key(vmi))
+        obstacle = self._scheduler.place(vmi)
+        if obstacle is not None:
+            await self._unschedulable(vmi, obstacle.message)
+            return True
+        self._unplaced.pop(vmi.metadata.uid, None)
+        return False
+
     async def forget(self, uid: str) -> None:
         """Ends the preparation, if one is under way."""
+        self._unplaced.pop(uid, None)
         await self._jobs.cancel(uid)
         self._troubles.pop(uid, None)
         key = self._keys.pop(uid, None)
         if key is not None:
             self._not_waiting(key)
+
+    def room(self) -> None:
+        """Something of the host has become free: look again at those that found no place."""
+        for key in self._unplaced.values():
+            self._wake(key)
 
     async def close(self) -> None:
         await self._jobs.close()
@@ -121,6 +144,14 @@ class Starter:
         if not _shows(vmi, first.reason, text):
             self._site.events.warning(vmi, first.reason, text)
         await self._write(vmi, change)
+        self._later(vmi, LOOK_AGAIN)
+
+    async def _unschedulable(self, vmi: VirtualMachineInstance, message: str) -> None:
+        self._unplaced[vmi.metadata.uid] = _key(vmi)
+        shown = any((one.type, one.message) == (status.POD_SCHEDULED, message) for one in vmi.status.conditions)
+        if not shown:
+            self._site.events.warning(vmi, "FailedScheduling", message)
+        await self._write(vmi, lambda found: status.unschedulable(found.status, message, self._now()))
         self._later(vmi, LOOK_AGAIN)
 
     def _not_waiting(self, key: Key) -> None:

@@ -6,7 +6,7 @@ Source: kubevirt pkg/virt-handler/vm.go, pkg/virt-controller/watch/vmi.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from solovirt.api.kubevirt.spec.compute import Machine
 from solovirt.api.kubevirt.spec.disks import Disk
@@ -23,6 +23,7 @@ from solovirt.api.kubevirt.virtualmachineinstance import (
 from solovirt.api.meta import Condition, remove_condition, set_condition
 from solovirt.controllers.vmi.agent import Snapshot
 from solovirt.controllers.vmi.interfaces import merge
+from solovirt.controllers.vmi.qos import qos_class
 from solovirt.host.model.bindings import NetworkBinding, Pins
 from solovirt.host.model.facts import HostFacts
 from solovirt.hypervisor.model import RunState
@@ -30,8 +31,18 @@ from solovirt.hypervisor.model import RunState
 PENDING, SCHEDULING, SCHEDULED, RUNNING = "Pending", "Scheduling", "Scheduled", "Running"
 SUCCEEDED, FAILED = "Succeeded", "Failed"
 FINAL = (SUCCEEDED, FAILED)
+_LIVE = ("AgentVersionNotSupported", "AccessCredentialsSynchronized")
+"""Conditions beside the usual ones that only a running machine has."""
 _WAY = ("", PENDING, SCHEDULING, SCHEDULED, RUNNING)
 
+POD_SCHEDULED, UNSCHEDULABLE = "PodScheduled", "Unschedulable"
+NOT_READY = Condition(
+    type="Ready",
+    status="False",
+    reason="ContainersNotReady",
+    message="containers with unready status: [compute]",
+)
+"""What a pod says whose readiness probe fails, which KubeVirt passes on."""
 NOT_RUNNING = Condition(
     type="Ready", status="False", reason="GuestNotRunning", message="Guest VM is not reported as running"
 )
@@ -39,7 +50,9 @@ NOT_RUNNING = Condition(
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is known of a machine that runs. ``runtime_user`` is the user id of its QEMU."""
+    """What is known of a machine that runs. ``runtime_user`` is the user id of its QEMU, ``ready`` what its readiness
+    probe says (None: there is none), ``extra`` conditions that others have found, ``sizes`` those of its volumes.
+    """
 
     facts: HostFacts
     state: RunState
@@ -48,6 +61,14 @@ class View:
     agent_connected: bool = False
     snapshot: Snapshot | None = None
     runtime_user: int = 0
+    ready: bool | None = None
+    extra: tuple[Condition, ...] = ()
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    vsock_cid: int = 0
+
+
+def with_ready(view: View, ready: bool | None) -> View:
+    return replace(view, ready=ready)
 
 
 def set_phase(status: VirtualMachineInstanceStatus, phase: str, now: str) -> bool:
@@ -63,9 +84,17 @@ def set_phase(status: VirtualMachineInstanceStatus, phase: str, now: str) -> boo
     return bool(steps)
 
 
+def unschedulable(status: VirtualMachineInstanceStatus, message: str, now: str) -> None:
+    """This host, the only node, cannot take it."""
+    wait(status, SCHEDULING, "", "", now)
+    problem = Condition(type=POD_SCHEDULED, status="False", reason=UNSCHEDULABLE, message=message)
+    set_condition(status.conditions, problem, now)
+
+
 def wait(status: VirtualMachineInstanceStatus, phase: str, reason: str, message: str, now: str) -> None:
     """Not running yet, because of ``reason`` ("" if it is only a matter of time)."""
     set_phase(status, phase, now)
+    remove_condition(status.conditions, POD_SCHEDULED)
     set_condition(status.conditions, _copy(NOT_RUNNING), now)
     if reason:
         problem = Condition(type="Synchronized", status="False", reason=reason, message=message)
@@ -89,7 +118,7 @@ def finish(status: VirtualMachineInstanceStatus, phase: str, reason: str, now: s
     if set_phase(status, phase, now):
         status.reason = reason
     set_condition(status.conditions, _copy(NOT_RUNNING), now)
-    for kind in ("AgentConnected", "Paused", "Synchronized"):
+    for kind in ("AgentConnected", "Paused", "Synchronized", POD_SCHEDULED, *_LIVE):
         remove_condition(status.conditions, kind)
     status.fs_freeze_status = ""
 
@@ -103,14 +132,17 @@ def run(vmi: VirtualMachineInstance, view: View, now: str) -> None:
     status.machine = Machine(type=view.pins.machine)
     _describe(vmi)
     status.interfaces = merge(domain_interfaces(vmi, view), view.snapshot.interfaces if view.snapshot else ())
-    status.volume_status = volumes(vmi)
+    status.volume_status = volumes(vmi, view.sizes)
+    status.qos_class = qos_class(vmi.spec)
+    status.vsock_cid = view.vsock_cid
+    remove_condition(status.conditions, POD_SCHEDULED)
     if view.snapshot is not None:
         status.guest_os_info = view.snapshot.os
     status.fs_freeze_status = view.snapshot.freeze if view.snapshot is not None else ""
     for condition in _conditions(view):
         set_condition(status.conditions, condition, now)
     wanted = {condition.type for condition in _conditions(view)}
-    for kind in ("Paused", "AgentConnected", "SoftwareEmulation"):
+    for kind in ("Paused", "AgentConnected", "SoftwareEmulation", *_LIVE):
         if kind not in wanted:
             remove_condition(status.conditions, kind)
 
@@ -129,14 +161,9 @@ def _describe(vmi: VirtualMachineInstance) -> None:
 
 def _conditions(view: View) -> list[Condition]:
     found = [
-        Condition(type="Ready", status="True"),
+        _copy(NOT_READY) if view.ready is False else Condition(type="Ready", status="True"),
         Condition(type="Synchronized", status="True"),
-        Condition(
-            type="LiveMigratable",
-            status="False",
-            reason="MigrationNotSupported",
-            message="there is no other host to migrate to",
-        ),
+        *(_copy(condition) for condition in view.extra),
     ]
     if view.agent_connected:
         found.append(Condition(type="AgentConnected", status="True"))
@@ -179,10 +206,13 @@ def _interface(nic: Interface, view: View) -> InterfaceStatus:
     )
 
 
-def volumes(vmi: VirtualMachineInstance) -> list[VolumeStatus]:
-    """Each volume with the name that a Linux guest is likely to give its disk."""
+def volumes(vmi: VirtualMachineInstance, sizes: Mapping[str, int]) -> list[VolumeStatus]:
+    """Each volume with the name that a Linux guest is likely to give its disk, and its size in bytes."""
     targets = disk_targets(vmi.spec.domain.devices.disks)
-    return [VolumeStatus(name=volume.name, target=targets.get(volume.name, "")) for volume in vmi.spec.volumes]
+    return [
+        VolumeStatus(name=volume.name, target=targets.get(volume.name, ""), size=sizes.get(volume.name, 0))
+        for volume in vmi.spec.volumes
+    ]
 
 
 def disk_targets(disks: list[Disk]) -> dict[str, str]:
