@@ -31,6 +31,16 @@ def socket(name: str, path: str, why: Reason, *, log: str = "") -> Option:
     return Option("-chardev", KeyValues("socket", default("a unix socket"), tuple(props)), why)
 
 
+def connect(name: str, path: str, helper: str, why: Reason) -> Option:
+    """A socket that a helper program listens on; QEMU connects to it. Raises as ``socket``."""
+    check_path(path)
+    props = (
+        Prop("id", name, why),
+        Prop("path", path, host(f"in the VM's runtime directory; {helper} listens there")),
+    )
+    return Option("-chardev", KeyValues("socket", default("a unix socket"), props), why)
+
+
 def check_path(path: str) -> None:
     if len(path.encode(errors="surrogatepass")) > SOCKET_PATH_MAX:
         raise HostError(

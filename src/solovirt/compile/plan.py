@@ -15,24 +15,38 @@ from solovirt.compile.configurators import (
     accel,
     agent,
     balloon,
+    chassis,
     clock,
     console,
     controllers,
     cpu,
     disks,
+    downwardmetrics,
+    filesystems,
+    firmware,
     frame,
     graphics,
+    hostdevices,
     identity,
     inputs,
+    iothreads,
     kernel,
+    launchsecurity,
     machine,
     memory,
     monitor,
     nics,
+    numa,
+    panic,
     ports,
     rng,
     sandbox,
+    sound,
     topology,
+    tpm,
+    usbredir,
+    vsock,
+    watchdog,
 )
 from solovirt.compile.context import Configurator, Context, EndpointSource
 from solovirt.compile.layout import Layout, allocate
@@ -46,29 +60,47 @@ ARCHITECTURES = {"amd64": "x86_64"}
 
 CONFIGURATORS: tuple[Configurator, ...] = (
     frame.opening,
+    firmware.flash,
     machine.options,
     accel.options,
     cpu.options,
+    firmware.security,
+    launchsecurity.options,
     memory.options,
     topology.options,
-    memory.node,
+    numa.options,
+    iothreads.options,
     identity.options,
+    chassis.options,
     frame.isolation,
     monitor.options,
     clock.options,
+    machine.bridge,
     frame.lifecycle,
     kernel.options,
+    firmware.rom,
+    firmware.tables,
     ports.options,
     controllers.options,
     memory.growth,
+    disks.reservations,
     disks.options,
+    filesystems.options,
     nics.options,
     console.options,
     agent.options,
+    downwardmetrics.options,
+    tpm.options,
     inputs.options,
     graphics.options,
+    sound.options,
+    watchdog.options,
+    hostdevices.options,
+    usbredir.options,
     balloon.options,
     rng.options,
+    panic.options,
+    vsock.options,
     sandbox.options,
     frame.closing,
 )
@@ -83,8 +115,19 @@ ENDPOINTS: tuple[EndpointSource, ...] = (
     balloon.endpoints,
     rng.endpoints,
     memory.endpoints,
+    sound.endpoints,
+    watchdog.endpoints,
+    hostdevices.endpoints,
+    usbredir.endpoints,
+    panic.endpoints,
+    vsock.endpoints,
+    filesystems.endpoints,
 )
 """In KubeVirt's order of PCI slots."""
+
+
+ON_ROOT = "kubevirt.io/placePCIDevicesOnRootComplex"
+"""The annotation that puts PCI devices beside the chipset instead of behind root ports."""
 
 
 def compile_machine(
@@ -112,13 +155,14 @@ def _compile(spec: VirtualMachineInstanceSpec, facts: HostFacts, bindings: Bindi
     layout = Layout()
     try:
         _architecture(bare)
-        layout = _layout(bare)
+        layout = layout_of(bare)
     except Invalid as error:
         causes.update(dict.fromkeys(error.causes))
     ctx = Context(spec, facts, bindings, layout)
     options: list[Option] = []
     try:
         options = gather(partial(configurator, ctx) for configurator in CONFIGURATORS)
+        options = [launchsecurity.shielded(ctx, option) for option in options]
     except Invalid as error:
         causes.update(dict.fromkeys(error.causes))
     except HostError as error:
@@ -143,10 +187,11 @@ def _architecture(ctx: Context) -> None:
         raise invalid("architecture", text, reason="FieldValueNotSupported", hint=hint)
 
 
-def _layout(ctx: Context) -> Layout:
+def layout_of(ctx: Context) -> Layout:
+    """Where every device sits. Raises ``Invalid``."""
     endpoints = gather(partial(source, ctx) for source in ENDPOINTS)
     size, _ = memory.guest_bytes(ctx)
-    return allocate(endpoints, ctx.bindings.pins.pci, size)
+    return allocate(endpoints, ctx.bindings.pins.pci, size, on_root=ctx.annotated(ON_ROOT))
 
 
 def _pins(ctx: Context) -> Pins:

@@ -30,6 +30,9 @@ BASE = 2_020_000_000
 COUNT = 65_536
 HELPER = (BASE + COUNT, BASE + COUNT)
 """(uid, gid) of short-lived helpers that read foreign files for a root daemon (qemu-img convert)."""
+SHARES = BASE + 2 * COUNT
+"""Shared directories: the guest's user id n is the host's ``SHARES + n`` in them, for all guests and at every start."""
+SHARED_IDS = 65_536
 
 _TRAVERSABLE = 0o711
 _PASSABLE_FOR_GROUP = 0o710
@@ -130,6 +133,7 @@ def open_up(paths: Paths) -> None:
     for directory in (
         paths.state,
         paths.state / "instances",
+        paths.state / "vms",
         paths.images,
         paths.images / "blobs",
         paths.images / "blobs" / "sha256",

@@ -28,24 +28,27 @@ def open_directory(directory: Path) -> int:
         raise HostError(f"cannot open {directory}: {error.strerror}") from error
 
 
-def take(directory_fd: int) -> int | None:
-    """The lock as an open file, made if it is not there; None when somebody else holds it. Raises ``HostError``."""
+def take(directory_fd: int, name: str = NAME) -> int | None:
+    """The lock as an open file, made if it is not there; None when somebody else holds it. Raises ``HostError``.
+
+    ``name`` is another one for a helper of QEMU's (:mod:`solovirt.hypervisor.helpers`), here and below.
+    """
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        fd = os.open(NAME, flags, 0o600, dir_fd=directory_fd)
+        fd = os.open(name, flags, 0o600, dir_fd=directory_fd)
     except OSError as error:
-        raise HostError(f"cannot open {NAME}: {error.strerror}") from error
+        raise HostError(f"cannot open {name}: {error.strerror}") from error
     return fd if _lock(fd) else None
 
 
-def is_held(directory: Path) -> bool:
+def is_held(directory: Path, name: str = NAME) -> bool:
     """Whether a QEMU of this instance lives. A missing directory or lock file means no. Raises ``HostError``."""
     try:
-        fd = os.open(directory / NAME, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(directory / name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise HostError(f"cannot open {directory / NAME}: {error.strerror}") from error
+        raise HostError(f"cannot open {directory / name}: {error.strerror}") from error
     if not _lock(fd):
         return True
     os.close(fd)
@@ -79,7 +82,7 @@ async def is_freed(directory: Path, *, within: float) -> bool:
     return not held
 
 
-async def kill_holders(directory: Path, *, timeout: float = 10.0) -> list[int]:
+async def kill_holders(directory: Path, *, timeout: float = 10.0, name: str = NAME) -> list[int]:
     """SIGKILL every process but ourselves that holds the lock, until it is free; the pids that were killed.
 
     Raises ``HostError`` reason "HypervisorStuck" when the lock is still held after ``timeout`` seconds.
@@ -87,15 +90,15 @@ async def kill_holders(directory: Path, *, timeout: float = 10.0) -> list[int]:
     killed: list[int] = []
     deadline = asyncio.get_running_loop().time() + timeout
     pause = 0.005
-    while is_held(directory):
-        for pid in await asyncio.to_thread(holders, directory / NAME):
-            if _kill(pid, directory / NAME):
+    while is_held(directory, name):
+        for pid in await asyncio.to_thread(holders, directory / name):
+            if _kill(pid, directory / name):
                 killed.append(pid)
         if asyncio.get_running_loop().time() > deadline:
             raise HostError(
-                f"{directory / NAME} is held by a process that cannot be killed",
+                f"{directory / name} is held by a process that cannot be killed",
                 reason="HypervisorStuck",
-                hint="look for it with: fuser -v " + str(directory / NAME),
+                hint="look for it with: fuser -v " + str(directory / name),
             )
         await asyncio.sleep(pause)
         pause = min(pause * 2, 0.2)

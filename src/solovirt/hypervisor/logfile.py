@@ -21,23 +21,23 @@ TRIM_AT = 16 * 1024 * 1024
 _CHUNK = 1024 * 1024
 
 
-def open_log(directory_fd: int) -> int:
-    """The log, open for appending. One that is larger than 1 MiB becomes ``qemu.log.1`` first. Raises ``HostError``."""
+def open_log(directory_fd: int, name: str = NAME) -> int:
+    """The log, open for appending. One that is larger than 1 MiB becomes ``<name>.1`` first. Raises ``HostError``."""
     try:
-        if os.stat(NAME, dir_fd=directory_fd, follow_symlinks=False).st_size > ROTATE_AT:
-            os.rename(NAME, f"{NAME}.1", src_dir_fd=directory_fd, dst_dir_fd=directory_fd)
+        if os.stat(name, dir_fd=directory_fd, follow_symlinks=False).st_size > ROTATE_AT:
+            os.rename(name, f"{name}.1", src_dir_fd=directory_fd, dst_dir_fd=directory_fd)
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise HostError(f"cannot rotate {NAME}: {error.strerror}") from error
+        raise HostError(f"cannot rotate {name}: {error.strerror}") from error
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        fd = os.open(NAME, flags, 0o600, dir_fd=directory_fd)
+        fd = os.open(name, flags, 0o600, dir_fd=directory_fd)
     except OSError as error:
-        raise HostError(f"cannot open {NAME}: {error.strerror}") from error
+        raise HostError(f"cannot open {name}: {error.strerror}") from error
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise HostError(f"{NAME} is not a regular file")
+        raise HostError(f"{name} is not a regular file")
     return fd
 
 

@@ -109,6 +109,7 @@ class Launch:
     timeout: float = 60.0
     pinning: Pinning | None = None
     links_down: tuple[str, ...] = ()
+    helpers: tuple[Helper, ...] = ()
 
     @property
     def identity(self) -> Identity:

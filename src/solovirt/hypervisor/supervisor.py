@@ -13,9 +13,11 @@ import os
 import socket
 from collections.abc import Callable
 
-from solovirt.hypervisor import lock, logfile, sockets
+from solovirt.hypervisor import helpers, lock, logfile, sockets
+from solovirt.hypervisor.helpers import HelperSet
 from solovirt.hypervisor.instance import Instance
 from solovirt.hypervisor.model import Identity, InstanceEvent, Launch
+from solovirt.kit.aio import TaskSet
 from solovirt.kit.errors import Conflict, HostError, TimedOut, Unavailable
 from solovirt.kit.process import Child, describe_exit, spawn
 
@@ -36,6 +38,8 @@ class Hypervisor:
     def __init__(self, on_event: Callable[[InstanceEvent], None]) -> None:
         self._on_event = on_event
         self._instances: dict[str, Instance] = {}
+        self._helpers: dict[str, HelperSet] = {}
+        self._ending = TaskSet("helpers")
 
     def get(self, uid: str) -> Instance | None:
         return self._instances.get(uid)
@@ -47,26 +51,37 @@ class Hypervisor:
         """Start QEMU, wait for its monitor, run the machine (unless ``paused``).
 
         Raises ``Conflict`` when a QEMU of this instance lives already, ``HostError`` reason "LaunchFailed" with the
-        last lines of ``qemu.log`` when QEMU cannot be executed or exits, ``TimedOut`` when it does not answer. A launch
-        that raises gives no event.
+        last lines of ``qemu.log``, or of a helper's log, when QEMU or a helper cannot be executed or exits,
+        ``TimedOut`` when it does not answer. A launch that raises gives no event.
         """
         if launch.uid in self._instances:
             raise Conflict(f"instance {launch.uid} is running already", reason="AlreadyRunning")
-        starting = _spawn(launch)
+        beside = self._beside(launch.identity)
+        try:
+            starting = _spawn(launch, beside)
+        except BaseException:
+            await beside.end()
+            raise
         instance = Instance(launch.identity, starting.child, self._emit)
         try:
             connection = await _first_connection(instance, starting.child, launch.timeout)
             await instance.greet(connection, timeout=launch.timeout)
             self._instances[launch.uid] = instance
+            self._helpers[launch.uid] = beside
             await instance.begin()
         except BaseException as error:
             self._instances.pop(launch.uid, None)
+            self._helpers.pop(launch.uid, None)
             await _undo(instance, starting.child, failed=isinstance(error, Unavailable))
-            if isinstance(error, Unavailable):
-                raise starting.failure() from error
+            failure = await beside.failure() if isinstance(error, Unavailable | TimedOut) else None
+            await beside.end()
+            if failure is not None or isinstance(error, Unavailable):
+                raise failure or starting.failure() from error
             raise
         finally:
             os.close(starting.log_fd)
+        beside.hide()
+        beside.watch()
         return instance
 
     async def adopt(self, identity: Identity) -> Instance | None:
@@ -85,7 +100,7 @@ class Hypervisor:
                 connection, child = found
                 return await self._take_over(identity, connection, child)
             if not lock.is_held(identity.directory):
-                sockets.remove_all(identity.sockets)
+                await self._clear(identity)
                 return None
             log.warning("instance %s: its lock is held, but nobody listens on %s", identity.uid, identity.sockets.qmp)
         except HostError as error:
@@ -94,14 +109,18 @@ class Hypervisor:
             log.warning("instance %s: %s", identity.uid, error)
         killed = await lock.kill_holders(identity.directory)
         log.warning("instance %s: killed what held its lock: process %s", identity.uid, killed)
-        sockets.remove_all(identity.sockets)
+        await self._clear(identity)
         return None
 
     async def close(self) -> None:
         """Let go of every instance without touching it. No event comes any more."""
         instances, self._instances = self.instances(), {}
+        beside, self._helpers = list(self._helpers.values()), {}
         for instance in instances:
             await instance.release()
+        for found in beside:
+            await found.release()
+        await self._ending.close()
 
     async def _take_over(self, identity: Identity, connection: socket.socket, child: Child) -> Instance | None:
         instance = Instance(identity, child, self._emit)
@@ -114,16 +133,33 @@ class Hypervisor:
             self._instances.pop(identity.uid, None)
             await instance.release()
             if isinstance(error, Unavailable) and await lock.is_freed(identity.directory, within=1.0):
-                sockets.remove_all(identity.sockets)
+                await self._clear(identity)
                 return None
             raise
+        self._helpers[identity.uid] = beside = self._beside(identity)
+        await beside.find()
+        beside.watch()
         return instance
+
+    def _beside(self, identity: Identity) -> HelperSet:
+        def told(text: str) -> None:
+            self._emit(InstanceEvent(identity.uid, "helper-exited", text))
+
+        return HelperSet(identity.directory, told, lambda: identity.uid in self._instances)
+
+    async def _clear(self, identity: Identity) -> None:
+        """What a QEMU that is gone left: its helpers and its sockets."""
+        if killed := await helpers.kill_all(identity.directory):
+            log.warning("instance %s: killed the helpers of a QEMU that is gone: process %s", identity.uid, killed)
+        sockets.remove_all(identity.sockets)
 
     def _emit(self, event: InstanceEvent) -> None:
         if event.uid not in self._instances:
             return
         if event.kind == "exited":
             del self._instances[event.uid]
+            if (beside := self._helpers.pop(event.uid, None)) is not None:
+                self._ending.spawn(beside.end(), f"helpers of {event.uid}")
         try:
             self._on_event(event)
         except Exception:
@@ -148,8 +184,8 @@ def _launch_failed(message: str, hint: str = "") -> HostError:
     return HostError(message, reason="LaunchFailed", hint=hint)
 
 
-def _spawn(launch: Launch) -> _Starting:
-    """Lock, then spawn; on return QEMU alone holds the lock."""
+def _spawn(launch: Launch, beside: HelperSet) -> _Starting:
+    """Lock, start the helpers, then spawn; on return QEMU alone holds the lock."""
     try:
         launch.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -166,6 +202,7 @@ def _spawn(launch: Launch) -> _Starting:
                 logfile.provide(directory, os.path.basename(launch.sockets.serial_log), launch.run_as)
             log_fd = logfile.open_log(directory)
             try:
+                beside.start(launch.helpers, launch.run_as)
                 return _Starting(_execute(launch, log_fd, lock_fd), log_fd)
             except BaseException:
                 os.close(log_fd)

@@ -56,6 +56,10 @@ class Paths:
         """Files of one VirtualMachineInstance: overlays, seeds, logs."""
         return self.state / "instances" / uid
 
+    def vm(self, uid: str) -> Path:
+        """What outlives the instances of one VirtualMachine: UEFI variables, the TPM's state."""
+        return self.state / "vms" / uid
+
     def sockets(self, uid: str) -> Path:
         """Sockets of one VirtualMachineInstance: qmp, agent, serial, vnc."""
         return self.runtime / "vmi" / uid

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from solovirt.compile.configurators import memory
+from solovirt.compile import ram
+from solovirt.compile.configurators import firmware, launchsecurity
 from solovirt.compile.context import Context
 from solovirt.compile.options import KeyValues, Option, Prop, Reason
 from solovirt.compile.problems import invalid
@@ -16,6 +17,7 @@ from solovirt.kit.names import nearest
 
 PATH = "domain.machine.type"
 DEFAULT = "q35"
+NO_HOLE = "kubevirt.io/disablePCIHole64"
 _Q35 = re.compile(r"q35|pc-q35-[A-Za-z0-9.]+", re.ASCII)
 
 
@@ -23,13 +25,25 @@ def options(ctx: Context) -> Iterator[Option]:
     chosen, why = resolve(ctx)
     props = [
         Prop("usb", False, default("no old USB controller; one is added when a device needs it")),
+        *_smm(ctx),
+        *_timers(ctx),
         Prop("dump-guest-core", False, default("a core dump of QEMU must not hold the guest's memory")),
+        *_realtime(ctx),
         Prop("vmport", False, default("no VMware back door port", "domain.features")),
+        *launchsecurity.machine(ctx),
+        *firmware.machine_props(ctx),
     ]
-    if not memory.hotplug(ctx):
-        props.append(Prop("memory-backend", memory.BACKEND, needs("the guest's memory is the object of this name")))
+    if not ram.nodes(ctx):
+        props.append(Prop("memory-backend", ram.MAIN, needs("the guest's memory is the object of this name")))
     props.append(_acpi(ctx))
     yield Option("-machine", KeyValues(chosen.name, why, tuple(props)), why)
+
+
+def bridge(ctx: Context) -> Iterator[Option]:
+    """The host bridge's window for devices above 4 GiB, which old guests stumble over."""
+    if ctx.annotated(NO_HOLE):
+        why = manifest(f"metadata.annotations[{NO_HOLE}]", "no window for PCI devices above 4 GiB")
+        yield Option("-global", KeyValues("", None, (Prop("q35-pcihost.pci-hole64-size", "0K", why),)), why)
 
 
 def resolve(ctx: Context) -> tuple[MachineType, Reason]:
@@ -69,6 +83,33 @@ def _acpi(ctx: Context) -> Prop:
         )
     enabled = features.acpi.enabled is not False
     return Prop("acpi", enabled, manifest("domain.features.acpi.enabled", "ACPI on or off"))
+
+
+def _smm(ctx: Context) -> Iterator[Prop]:
+    features = ctx.spec.domain.features
+    if features is not None and features.smm is not None:
+        path = "domain.features.smm.enabled"
+        yield Prop("smm", features.smm.enabled is not False, manifest(path, "system management mode for the firmware"))
+
+
+def _timers(ctx: Context) -> Iterator[Prop]:
+    """Timers of the chipset that are there or not. The real time clock cannot be taken away."""
+    clock = ctx.spec.domain.clock
+    timer = clock.timer if clock else None
+    if timer and timer.pit is not None and timer.pit.present is False:
+        yield Prop("pit", False, manifest("domain.clock.timer.pit.present", "no programmable interval timer"))
+    if timer and timer.hpet is not None:
+        on = timer.hpet.present is not False
+        text = "the high precision event timer" if on else "no high precision event timer: Windows would prefer it"
+        policy = "; QEMU's has no tick policies: it delivers what was missed later" if timer.hpet.tick_policy else ""
+        yield Prop("hpet", on, manifest("domain.clock.timer.hpet", text + policy))
+
+
+def _realtime(ctx: Context) -> Iterator[Prop]:
+    cpu = ctx.spec.domain.cpu
+    if cpu is not None and cpu.realtime is not None:
+        why = manifest("domain.cpu.realtime", "the host does not look for equal pages in the guest's memory")
+        yield Prop("mem-merge", False, why)
 
 
 def _newest_hint(ctx: Context) -> str:
