@@ -209,7 +209,7 @@ def _check(disk: Disk, kind: Kind, path: str, image: DiskImage) -> None:
         raise invalid(f"{path}.lun", text, hint="use disk, or a hostDisk below /dev")
     if disk.shareable and kind == "disk" and image.format != "raw":
         text = f"a {image.format} image cannot be written by two machines at once"
-        raise invalid(f"{path}.shareable", text, hint="use a raw hostDisk, or a claim with access mode ReadWriteMany")
+        raise invalid(f"{path}.shareable", text, hint="use a raw hostDisk")
     if disk.dedicated_io_thread and bus_of(disk) != "virtio":
         text = f"IOThreads are not supported for disks on a {bus_of(disk)} bus"
         raise invalid(f"{path}.dedicatedIOThread", text, reason="FieldValueNotSupported")

@@ -46,6 +46,20 @@ class VolumeBinding(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
     note: str = ""
 
 
+class TaggedDevice(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A device with a role tag, as the guest finds it in its ConfigDrive (KubeVirt pkg/cloud-init ``DeviceData``).
+
+    ``type`` is "nic", "disk" or "hostdev"; ``address`` is that of its bus ("0000:01:00.0" on PCI).
+    """
+
+    type: str
+    bus: str
+    address: str
+    mac: str = ""
+    serial: str = ""
+    tags: tuple[str, ...] = ()
+
+
 class NetworkBinding(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """How a network reaches the host. ``kind`` is one of
     - "user": QEMU's user network with KubeVirt's addresses. ``network`` is the guest's IPv4 network (CIDR), ``host``

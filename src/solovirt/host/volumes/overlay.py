@@ -31,6 +31,10 @@ def seed_path(instance: Path, volume: str) -> Path:
     return instance / f"{_checked(volume)}.iso"
 
 
+def metrics_path(instance: Path, volume: str) -> Path:
+    return instance / f"{_checked(volume)}.vhostmd"
+
+
 def _checked(volume: str) -> str:
     if not is_dns_label(volume):
         raise Invalid(f"volume name {volume[:80]!r} is not a DNS label")
@@ -44,6 +48,25 @@ async def over(path: Path, base: DiskImage) -> DiskImage:
         await qemu_img.create(path, base.size or 0, backing=base, durable=False)
         return DiskImage(path=str(path), format="qcow2", size=base.size, backing=base)
     return kept
+
+
+async def over_claim(path: Path, base: DiskImage) -> DiskImage:
+    """A writable qcow2 over a claim's disk, which itself stays as it is. One that is there already stays."""
+    base = msgspec.structs.replace(base, read_only=True)
+    if not await asyncio.to_thread(_lies_on, path, base):
+        await qemu_img.create(path, base.size or 0, backing=base, durable=False)
+    return DiskImage(path=str(path), format="qcow2", size=base.size, backing=base)
+
+
+def _lies_on(path: Path, base: DiskImage) -> bool:
+    """Whether the overlay is there and whole; one over another image is deleted, to be made anew."""
+    if not path.exists():
+        return False
+    found = inspect(path, allow_backing=True)
+    if (found.backing, found.backing_format) == (base.path, base.format):
+        return True
+    path.unlink()
+    return False
 
 
 def _existing(path: Path, blobs: Path) -> DiskImage | None:

@@ -8,24 +8,29 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
+
 from solovirt.api.kubevirt.spec.sources import Volume
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
-from solovirt.host.model.bindings import DiskImage, KernelBinding, VolumeBinding
-from solovirt.host.volumes import overlay, qemu_img
+from solovirt.host.model.bindings import BlockSizes, DiskImage, KernelBinding, VolumeBinding
+from solovirt.host.volumes import metrics, overlay, qemu_img
 from solovirt.host.volumes.claims import FORMAT, Claims
+from solovirt.host.volumes.shown import shown_as_disk
 from solovirt.kit import quantity
 from solovirt.kit.errors import Invalid
 from solovirt.kit.paths import Paths
 
 _ASSUMED = "assumed without looking"
+_BLOCK = 4096
 
 
 def plan(vmi: VirtualMachineInstance, paths: Paths) -> dict[str, VolumeBinding]:
     """A binding for every volume, by name. Raises ``Invalid`` for names and sources that ``prepare`` refuses, too."""
     instance = paths.instance(vmi.metadata.uid or vmi.metadata.name or "vmi")
     return {
-        volume.name: _volume(vmi, volume, f"spec.volumes[{number}]", instance, paths)
+        volume.name: _assumed(vmi, _volume(vmi, volume, f"spec.volumes[{number}]", instance, paths))
         for number, volume in enumerate(vmi.spec.volumes)
+        if shown_as_disk(vmi, volume)
     }
 
 
@@ -64,6 +69,16 @@ def _volume(vmi: VirtualMachineInstance, volume: Volume, field: str, instance: P
         claim = volume.persistent_volume_claim
         image = _claim(vmi, claim.claim_name, bool(claim.read_only), paths)
         note = f"claim {claim.claim_name}; O_DIRECT is {_ASSUMED}"
+    elif volume.ephemeral is not None:
+        name = volume.ephemeral.persistent_volume_claim.claim_name
+        path = overlay.overlay_path(instance, volume.name)
+        base = _claim(vmi, name, True, paths)
+        image = DiskImage(path=str(path), format="qcow2", direct_io=True, backing=base)
+        note = f"a fresh overlay of claim {name}, which stays as it is; O_DIRECT is {_ASSUMED}"
+    elif volume.downward_metrics is not None:
+        path = overlay.metrics_path(instance, volume.name)
+        image = DiskImage(path=str(path), format="raw", direct_io=True, size=metrics.SIZE)
+        note = f"numbers of this host and this VM, in vhostmd's form; O_DIRECT is {_ASSUMED}"
     elif volume.data_volume is not None:
         image = _claim(vmi, volume.data_volume.name, False, paths)
         note = f"claim {volume.data_volume.name}; O_DIRECT is {_ASSUMED}"
@@ -76,6 +91,18 @@ def _volume(vmi: VirtualMachineInstance, volume: Volume, field: str, instance: P
         image = DiskImage(path=str(overlay.seed_path(instance, volume.name)), format="raw", direct_io=True)
         note = f"an ISO 9660 image made for each start; O_DIRECT is {_ASSUMED}"
     return VolumeBinding(name=volume.name, source=sources[0], image=image, note=note)
+
+
+def _assumed(vmi: VirtualMachineInstance, binding: VolumeBinding) -> VolumeBinding:
+    """With the block sizes of the usual file system, where a disk is to have those of its volume."""
+    matching = any(
+        disk.name == binding.name and disk.block_size is not None and disk.block_size.match_volume is not None
+        for disk in vmi.spec.domain.devices.disks
+    )
+    if not matching:
+        return binding
+    image = msgspec.structs.replace(binding.image, blocks=BlockSizes(_BLOCK, _BLOCK, _BLOCK))
+    return msgspec.structs.replace(binding, image=image, note=f"{binding.note}; blocks of {_BLOCK} bytes too")
 
 
 def _claim(vmi: VirtualMachineInstance, name: str, read_only: bool, paths: Paths) -> DiskImage:

@@ -18,6 +18,7 @@ from typing import Protocol
 import msgspec
 
 from solovirt.api.core.persistentvolumeclaim import PersistentVolumeClaim
+from solovirt.api.kubevirt.spec.disks import Disk
 from solovirt.api.kubevirt.spec.sources import Volume
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.host import access
@@ -27,16 +28,18 @@ from solovirt.host.images.index import Image
 from solovirt.host.images.pull import Progress
 from solovirt.host.images.reference import parse
 from solovirt.host.images.store import ImageStore
-from solovirt.host.model.bindings import DiskImage, KernelBinding, VolumeBinding
+from solovirt.host.model.bindings import DiskImage, KernelBinding, TaggedDevice, VolumeBinding
 from solovirt.host.network import hostname
-from solovirt.host.volumes import hostdisk, iso, overlay, seeds
+from solovirt.host.volumes import allocation, hostdisk, iso, metrics, overlay, reservations, seeds
 from solovirt.host.volumes.claims import Claims
-from solovirt.host.volumes.seeds import Contents
+from solovirt.host.volumes.cloudinit import Contents, Machine
+from solovirt.host.volumes.shown import shown_as_disk
 from solovirt.kit import quantity
 from solovirt.kit.errors import Cause, HostError, Invalid, NotFound, SolovirtError
 from solovirt.kit.paths import Paths
 
 _UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
+THICK = ("cdi.kubevirt.io/storage.preallocation", "cdi.kubevirt.io/storage.thick-provisioned")
 _PATIENCE = 0.5
 """Seconds that other volumes get to report their errors too, once one has failed."""
 
@@ -51,12 +54,15 @@ class Lookup(Contents, Protocol):
 class Context:
     """What belongs to a start of a machine and is not in its spec.
 
-    ``uuid`` is the firmware's (pinned). ``run_as`` is the (uid, gid) that QEMU gets from a root daemon. ``progress`` is
-    told of image pulls. ``prefix`` is the path of the VMI spec for messages.
+    ``uuid`` is the firmware's (pinned), ``instance_type`` the name of what sized the VM, ``devices`` are those with
+    tags. ``run_as`` is the (uid, gid) that QEMU gets from a root daemon. ``progress`` is told of image pulls.
+    ``prefix`` is the path of the VMI spec for messages.
     """
 
     lookup: Lookup
     uuid: str = ""
+    instance_type: str = ""
+    devices: tuple[TaggedDevice, ...] = ()
     run_as: tuple[int, int] | None = None
     progress: Callable[[Progress], None] | None = None
     prefix: str = "spec"
@@ -89,15 +95,19 @@ class Volumes:
         for missing Secrets and ConfigMaps, ``StorageFull``.
         """
         instance = self._instance(vmi.metadata.uid)
+        await asyncio.to_thread(reservations.check, vmi.spec, context.prefix)
         await asyncio.to_thread(overlay.make_instance, instance)
         work = [
             self._volume(vmi, volume, f"{context.prefix}.volumes[{number}]", instance, context)
             for number, volume in enumerate(vmi.spec.volumes)
+            if shown_as_disk(vmi, volume)
         ]
         bindings = await _all(work)
-        checked = await asyncio.gather(*(asyncio.to_thread(_finished, binding) for binding in bindings))
+        matching = {disk.name for disk in vmi.spec.domain.devices.disks if _matches_volume(disk)}
+        done = (asyncio.to_thread(_finished, binding, binding.name in matching) for binding in bindings)
+        checked = await asyncio.gather(*done)
         if context.run_as is not None:
-            await self._give(instance, checked, context)
+            await self._give(vmi, instance, checked, context)
         return {binding.name: binding for binding in checked}
 
     async def prepare_kernel(self, vmi: VirtualMachineInstance, context: Context) -> KernelBinding | None:
@@ -158,12 +168,22 @@ class Volumes:
             image = await self._claim(vmi, claim.claim_name, place, context)
             image = msgspec.structs.replace(image, read_only=bool(claim.read_only))
             note = f"claim {claim.claim_name}"
+        elif volume.ephemeral is not None:
+            name = volume.ephemeral.persistent_volume_claim.claim_name
+            base = await self._claim(vmi, name, f"{field}.ephemeral.persistentVolumeClaim.claimName", context)
+            image = await overlay.over_claim(overlay.overlay_path(instance, volume.name), base)
+            note = f"a fresh overlay of claim {name}, which stays as it is"
         elif volume.data_volume is not None:
             image = await self._claim(vmi, volume.data_volume.name, f"{field}.dataVolume.name", context)
             note = f"claim {volume.data_volume.name}"
         elif volume.host_disk is not None:
             image = await asyncio.to_thread(hostdisk.prepare, volume.host_disk, f"{field}.hostDisk")
             note = "a file of this host, always raw"
+        elif volume.downward_metrics is not None:
+            path = overlay.metrics_path(instance, volume.name)
+            await asyncio.to_thread(_make_metrics, path)
+            image = DiskImage(path=str(path), format="raw", size=metrics.SIZE)
+            note = "numbers of this host and this VM, in vhostmd's form"
         else:
             image = await asyncio.to_thread(self._seed, vmi, volume, field, instance, context)
             note = "an ISO 9660 image made for this start"
@@ -209,20 +229,29 @@ class Volumes:
 
     async def _claim(self, vmi: VirtualMachineInstance, name: str, field: str, context: Context) -> DiskImage:
         namespace = vmi.metadata.namespace
-        if context.lookup.claim(namespace, name) is None:
+        claim = context.lookup.claim(namespace, name)
+        if claim is None:
             raise NotFound(f'persistentvolumeclaims "{name}" not found', field=field)
         found = await asyncio.to_thread(self._claims.find, namespace, name)
         if found is None:
             raise HostError(f'persistentvolumeclaim "{name}" has no disk yet', reason="VolumeNotFound", field=field)
-        return found
+        return msgspec.structs.replace(found, thick=is_thick(claim))
 
     def _seed(
         self, vmi: VirtualMachineInstance, volume: Volume, field: str, instance: Path, context: Context
     ) -> DiskImage:
         firmware = vmi.spec.domain.firmware
         uuid = context.uuid or (firmware.uuid if firmware is not None else "")
-        machine = seeds.Machine(vmi.metadata.namespace, vmi.metadata.name, hostname(vmi), uuid)
-        seed = seeds.seed(volume, machine, context.lookup, field)
+        machine = Machine(
+            vmi.metadata.namespace,
+            vmi.metadata.name,
+            hostname(vmi),
+            uuid,
+            instance_type=context.instance_type,
+            credentials=vmi.spec.access_credentials,
+            devices=context.devices,
+        )
+        seed = seeds.seed(volume, vmi, machine, context.lookup, field)
         path = overlay.seed_path(instance, volume.name)
         if not path.exists():
             with files.telling(instance, f"making {path.name}"):
@@ -232,15 +261,18 @@ class Volumes:
                     raise Invalid(f"{field}: {error}", field=field) from error
         return DiskImage(path=str(path), format="raw", size=path.stat().st_size)
 
-    async def _give(self, instance: Path, bindings: list[VolumeBinding], context: Context) -> None:
+    async def _give(
+        self, vmi: VirtualMachineInstance, instance: Path, bindings: list[VolumeBinding], context: Context
+    ) -> None:
         assert context.run_as is not None
         uid, gid = context.run_as
         read: list[Path] = []
         write: list[Path] = []
-        for number, binding in enumerate(bindings):
+        numbers = {volume.name: number for number, volume in enumerate(vmi.spec.volumes)}
+        for binding in bindings:
             path = Path(binding.image.path)
             if binding.source == "hostDisk":
-                field = f"{context.prefix}.volumes[{number}].hostDisk.path"
+                field = f"{context.prefix}.volumes[{numbers[binding.name]}].hostDisk.path"
                 await access.grant(uid, foreign=[path])
                 await access.check_reachable(path, uid, write=True, field=field)
                 continue
@@ -252,8 +284,24 @@ class Volumes:
         await asyncio.to_thread(access.hand_over, instance, uid, gid)
 
 
-def _finished(binding: VolumeBinding) -> VolumeBinding:
-    return msgspec.structs.replace(binding, image=overlay.with_direct_io(binding.image))
+def _matches_volume(disk: Disk) -> bool:
+    matched = disk.block_size.match_volume if disk.block_size is not None else None
+    return matched is not None and matched.enabled is not False
+
+
+def is_thick(claim: PersistentVolumeClaim) -> bool:
+    """Whether the claim is to keep all of its space, in CDI's words."""
+    return any(claim.metadata.annotations.get(name) == "true" for name in THICK)
+
+
+def _make_metrics(path: Path) -> None:
+    with files.telling(path.parent, f"making {path.name}"):
+        metrics.create(path, [])
+
+
+def _finished(binding: VolumeBinding, match_blocks: bool) -> VolumeBinding:
+    image = allocation.described(overlay.with_direct_io(binding.image), match_blocks=match_blocks)
+    return msgspec.structs.replace(binding, image=image)
 
 
 def _chain(image: DiskImage) -> list[DiskImage]:

@@ -1,22 +1,26 @@
 from __future__ import annotations
 
-import base64
-
 import pytest
 
 from solovirt.api.kubevirt.spec.sources import (
     CloudInitSource,
     ConfigMapSource,
+    DownwardAPIFile,
+    DownwardAPISource,
     EmptyDiskSource,
+    FieldReference,
     LocalObjectReference,
     SecretSource,
+    ServiceAccountSource,
+    SysprepSource,
     Volume,
 )
-from solovirt.host.volumes.seeds import Machine, Seed, seed
-from solovirt.kit import json
-from solovirt.kit.errors import Invalid, NotFound, SolovirtError
-from tests.unit.host.volumes.fakes import Objects
+from solovirt.host.volumes.cloudinit import Machine, Seed
+from solovirt.host.volumes.seeds import seed
+from solovirt.kit.errors import HostError, Invalid, NotFound, SolovirtError
+from tests.unit.host.volumes.fakes import Objects, vmi
 
+VMI = vmi()
 MACHINE = Machine("default", "vm", "myhost", "11111111-2222-3333-4444-555555555555")
 OBJECTS = Objects(
     secrets={
@@ -30,7 +34,7 @@ OBJECTS = Objects(
 
 
 def made(volume: Volume) -> Seed:
-    return seed(volume, MACHINE, OBJECTS, "spec.volumes[0]")
+    return seed(volume, VMI, MACHINE, OBJECTS, "spec.volumes[0]")
 
 
 def no_cloud(**fields: object) -> Volume:
@@ -39,45 +43,6 @@ def no_cloud(**fields: object) -> Volume:
 
 def ref(name: str) -> LocalObjectReference:
     return LocalObjectReference(name=name)
-
-
-def test_no_cloud() -> None:
-    found = made(no_cloud(user_data="#cloud-config\n", network_data="version: 2\n"))
-    assert found.label == "cidata"
-    assert json.decode_object(found.files["meta-data"]) == {
-        "instance-id": MACHINE.uuid,
-        "local-hostname": "myhost",
-    }
-    assert found.files["user-data"] == b"#cloud-config\n"
-    assert found.files["network-config"] == b"version: 2\n"
-
-
-def test_no_cloud_without_network_data_or_uuid() -> None:
-    found = seed(no_cloud(user_data="x"), Machine("ns", "vm", "h", ""), OBJECTS, "f")
-    assert set(found.files) == {"meta-data", "user-data"}
-    assert json.decode_object(found.files["meta-data"])["instance-id"] == "vm.ns"
-
-
-def test_config_drive() -> None:
-    source = CloudInitSource(user_data="#!/bin/sh\n", network_data="{}")
-    found = made(Volume(name="v", cloud_init_config_drive=source))
-    assert found.label == "config-2"
-    assert json.decode_object(found.files["openstack/latest/meta_data.json"]) == {
-        "instance_id": "vm.default",
-        "local_hostname": "myhost",
-        "hostname": "myhost",
-        "uuid": MACHINE.uuid,
-    }
-    assert found.files["openstack/latest/user_data"] == b"#!/bin/sh\n"
-    assert found.files["openstack/latest/network_data.json"] == b"{}"
-
-
-def test_base64_and_secrets() -> None:
-    encoded = base64.b64encode(b"\x00binary").decode()
-    assert made(no_cloud(user_data_base64=encoded)).files["user-data"] == b"\x00binary"
-    found = made(no_cloud(secret_ref=ref("s"), network_data_secret_ref=ref("s")))
-    assert (found.files["user-data"], found.files["network-config"]) == (b"from secret", b"net secret")
-    assert made(no_cloud(secret_ref=ref("camel"))).files["user-data"] == b"camel"
 
 
 def test_config_map_and_secret_disks() -> None:
@@ -109,3 +74,40 @@ def test_missing_and_wrong(volume: Volume, kind: type[SolovirtError], field: str
 def test_other_volumes_are_no_seeds() -> None:
     with pytest.raises(Invalid):
         made(Volume(name="v", empty_disk=EmptyDiskSource(capacity="1Gi")))
+
+
+CONFIG = Objects(
+    config_maps={"default/win": {"Autounattend.xml": b"<x/>", "script.ps1": b"y"}, "default/odd": {"a": b""}},
+    secrets={"default/win": {"unattend.xml": b"<s/>"}},
+)
+
+
+def sysprep(**source: object) -> Seed:
+    volume = Volume(name="v", sysprep=SysprepSource(**source))  # type: ignore[arg-type]
+    return seed(volume, VMI, MACHINE, CONFIG, "spec.volumes[0]")
+
+
+def test_sysprep() -> None:
+    found = sysprep(config_map=ref("win"))
+    assert found == Seed("unattendCD", {"Autounattend.xml": b"<x/>", "script.ps1": b"y"})
+    assert sysprep(secret=ref("win")).files == {"unattend.xml": b"<s/>"}
+    with pytest.raises(Invalid, match=r"should contain autounattend\.xml or unattend\.xml but neither were found"):
+        sysprep(config_map=ref("odd"))
+    with pytest.raises(NotFound, match='configmap "none" not found'):
+        sysprep(config_map=ref("none"))
+
+
+def test_the_downward_api() -> None:
+    name = FieldReference(field_path="metadata.name")
+    source = DownwardAPISource(fields=[DownwardAPIFile(path="a/name", field_ref=name)], volume_label="me")
+    assert made(Volume(name="v", downward_api=source)) == Seed("me", {"a/name": b"vm"})
+    source.fields.append(DownwardAPIFile(path="b", field_ref=FieldReference(field_path="spec.nodeName")))
+    with pytest.raises(Invalid) as caught:
+        made(Volume(name="v", downward_api=source))
+    assert caught.value.field == "spec.volumes[0].downwardAPI.fields[1]"
+
+
+def test_there_are_no_service_accounts() -> None:
+    with pytest.raises(HostError, match="without a cluster there is no token") as caught:
+        made(Volume(name="v", service_account=ServiceAccountSource(service_account_name="default")))
+    assert caught.value.field == "spec.volumes[0].serviceAccount"
