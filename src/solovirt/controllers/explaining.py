@@ -9,10 +9,11 @@ from solovirt.compile import explain, plan
 from solovirt.controllers.site import Site
 from solovirt.controllers.vm import factory
 from solovirt.controllers.vmi import pins
+from solovirt.controllers.vmi.hostdevices import HostDeviceGiver
 from solovirt.controllers.vmi.launcher import VM_PREFIX, VMI_PREFIX
 from solovirt.controllers.vmi.machines import sockets_of
 from solovirt.controllers.vmi.records import MachineRecords
-from solovirt.host import dedicated, network
+from solovirt.host import dedicated, equipment
 from solovirt.host.model.bindings import Bindings
 from solovirt.host.volumes import plan as volume_plan
 from solovirt.kit import json
@@ -28,14 +29,24 @@ def planned(
         vmi = factory.make_vmi(vm)
         default_vmi(vmi)
     prefix = VM_PREFIX if vm is not None else VMI_PREFIX
+    given = HostDeviceGiver(site.paths.state, records).plan(vmi, site.paths.sockets(vmi.metadata.uid or "vmi"))
+    key = vm.metadata.uid if vm is not None else pins.key(vmi)
+    known = pins.complete(vmi, records.pins(pins.key(vmi)))
+    beside = equipment.planned(vmi, site.facts, site.paths, key, known)
     bindings = Bindings(
         namespace=vmi.metadata.namespace,
         name=vmi.metadata.name,
         sockets=sockets_of(site.paths, vmi.metadata.uid or vmi.metadata.name),
-        pins=pins.complete(vmi, records.pins(pins.key(vmi))),
+        pins=known,
         volumes=volume_plan.plan(vmi, site.paths),
-        networks=network.bind(vmi),
+        networks=given.networks,
+        host_devices=given.host_devices,
+        vsock_cid=given.vsock_cid,
+        annotations=vmi.metadata.annotations,
         kernel=volume_plan.plan_kernel(vmi, site.paths),
+        firmware=beside.firmware,
+        acpi_tables=beside.acpi_tables,
+        filesystems=dict(beside.filesystems),
         cpus=dedicated.plan(vmi.spec, site.facts),
     )
     machine = plan.compile_machine(vmi.spec, site.facts, bindings, prefix=prefix)

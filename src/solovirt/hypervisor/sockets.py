@@ -66,9 +66,15 @@ def own_uid() -> int:
     return os.geteuid()
 
 
+def _listening(sockets: Sockets) -> tuple[str, ...]:
+    """Where QEMU itself may listen."""
+    always = (sockets.qmp, sockets.agent, sockets.serial, sockets.vnc)
+    return tuple(path for path in (*always, *sockets.usbredir, sockets.downward_metrics) if path)
+
+
 def remove_all(sockets: Sockets) -> None:
     """Unlink what is left of the sockets of a QEMU that is gone. Raises ``HostError``."""
-    for path in (sockets.qmp, sockets.agent, sockets.serial, sockets.vnc):
+    for path in _listening(sockets):
         try:
             if stat.S_ISSOCK(os.lstat(path).st_mode):
                 os.unlink(path)
@@ -80,7 +86,7 @@ def remove_all(sockets: Sockets) -> None:
 
 def make_directories(sockets: Sockets, owner: tuple[int, int] | None) -> None:
     """Make the directories of a VM's sockets (0700) where missing, for ``owner`` (uid, gid). Raises ``HostError``."""
-    for path in {os.path.dirname(path) for path in (sockets.qmp, sockets.agent, sockets.serial, sockets.vnc)}:
+    for path in {os.path.dirname(path) for path in _listening(sockets)}:
         try:
             os.makedirs(path, mode=0o700, exist_ok=True)
             # Also one that is there: we may have died between making it and giving it away.

@@ -23,6 +23,7 @@ from solovirt.host.model.bindings import Bindings, DiskImage, Pins
 from solovirt.host.model.facts import HostFacts
 from solovirt.kit.json import Json, JsonObject, decode_object, encode
 from tests.golden.cases import RUNTIME, STATE, Case
+from tests.real.compile import standins
 
 TIME_LIMIT = 30.0
 _SIZE = 1 << 20
@@ -70,8 +71,18 @@ def compiled(case: Case, facts: HostFacts, bindings: Bindings, pins: Pins | None
 
 def start(words: list[str], qmp: str, more: Sequence[tuple[str, JsonObject]] = ()) -> tuple[Json, Json]:
     """Starts QEMU, sends ``more`` commands, asks ``query-status`` and ``query-pci``, ends it. Returns both answers;
-    raises AssertionError with what QEMU printed."""
-    commands: list[tuple[str, JsonObject]] = [*more, ("query-status", {}), ("query-pci", {}), ("quit", {})]
+    raises AssertionError with what QEMU printed. ``standins`` says what is replaced beforehand."""
+    answers = _session(words, qmp, [*more, ("query-status", {}), ("query-pci", {}), ("quit", {})])
+    return answers[-3], answers[-2]
+
+
+def ask(words: list[str], qmp: str, command: tuple[str, JsonObject]) -> Json:
+    """The answer to one command."""
+    return _session(words, qmp, [command, ("quit", {})])[-2]
+
+
+def _session(words: list[str], qmp: str, commands: list[tuple[str, JsonObject]]) -> list[Json]:
+    words = standins.replaced(words)
     with tempfile.TemporaryFile() as printed:
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=printed, stderr=printed)
         try:
@@ -85,7 +96,7 @@ def start(words: list[str], qmp: str, more: Sequence[tuple[str, JsonObject]] = (
                 process.kill()
                 process.wait()
     assert process.returncode == 0
-    return answers[-3], answers[-2]
+    return answers
 
 
 def _talk(process: subprocess.Popen[bytes], path: str, commands: list[tuple[str, JsonObject]]) -> list[Json]:

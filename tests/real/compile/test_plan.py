@@ -17,7 +17,7 @@ from solovirt.host.facts import find_qemu
 from solovirt.host.model.facts import HostFacts
 from solovirt.kit.json import JsonObject
 from tests.golden import cases
-from tests.real.compile import machines
+from tests.real.compile import machines, standins
 from tests.support import specs
 
 pytestmark = pytest.mark.real
@@ -35,6 +35,20 @@ def test_qemu_takes_the_golden_command_line(name: str, facts: HostFacts) -> None
         words, _ = machines.compiled(case, facts, bindings)
         status, _ = machines.start(words, bindings.sockets.qmp)
     assert isinstance(status, dict) and status["status"] == "prelaunch"
+
+
+@pytest.mark.parametrize("driver", standins.ABSENT_DEVICES)
+def test_qemu_knows_every_key_of_devices_that_only_other_hosts_have(driver: str, facts: HostFacts) -> None:
+    used: set[str] = set()
+    for case in filter(standins.concerned, map(cases.load, cases.names())):
+        words, _ = machines.compiled(case, facts, case.bindings)
+        used |= {key for device in standins.absent(words) if device["driver"] == driver for key in device}
+    assert used
+    case = cases.load("minimal")
+    with machines.on_disk(case) as bindings:
+        words, _ = machines.compiled(case, facts, bindings)
+        answer = machines.ask(words, bindings.sockets.qmp, ("device-list-properties", {"typename": driver}))
+    assert used <= standins.keys(answer)
 
 
 @settings(max_examples=10, deadline=None)

@@ -114,7 +114,7 @@ def explain_manifest(manifest: Manifest, facts: HostFacts, namespace: str) -> Ex
     registry.VIRTUAL_MACHINE_INSTANCES.default(vmi)
     if prefix == "spec":
         _refuse(registry.VIRTUAL_MACHINE_INSTANCES.validate(vmi, None))
-    machine = compile_machine(vmi.spec, facts, _bindings(vmi), prefix=prefix)
+    machine = compile_machine(vmi.spec, facts, _bindings(vmi, facts), prefix=prefix)
     return explain(machine, prefix=prefix, lines=manifest.lines, source=manifest.source)
 
 
@@ -124,7 +124,12 @@ def _instance_of(vm: VirtualMachine) -> VirtualMachineInstance:
     from solovirt.api.meta import ObjectMeta
 
     vmi = VirtualMachineInstance(
-        metadata=ObjectMeta(name=vm.metadata.name, namespace=vm.metadata.namespace), spec=vm.spec.template.spec
+        metadata=ObjectMeta(
+            name=vm.metadata.name,
+            namespace=vm.metadata.namespace,
+            annotations=vm.spec.template.metadata.annotations,
+        ),
+        spec=vm.spec.template.spec,
     )
     _identify(vmi)
     registry.VIRTUAL_MACHINES.default(vm)
@@ -150,8 +155,9 @@ def _identify(vmi: VirtualMachineInstance) -> None:
     firmware.serial = firmware.serial or str(uuid.uuid5(uuid.NAMESPACE_OID, key + "/serial"))
 
 
-def _bindings(vmi: VirtualMachineInstance) -> Bindings:
-    from solovirt.host import network
+def _bindings(vmi: VirtualMachineInstance, facts: HostFacts) -> Bindings:
+    from solovirt.host import equipment, network, vsock
+    from solovirt.host.devices import HostDevices
     from solovirt.host.model.bindings import Bindings, Pins, Sockets
     from solovirt.host.volumes.plan import plan, plan_kernel
     from solovirt.kit.paths import from_environment
@@ -164,6 +170,8 @@ def _bindings(vmi: VirtualMachineInstance) -> Bindings:
         i.name: i.mac_address or placeholder_mac(f"{vmi.metadata.namespace}/{vmi.metadata.name}/{i.name}")
         for i in vmi.spec.domain.devices.interfaces
     }
+    known = Pins(uuid=firmware.uuid if firmware else "", serial=firmware.serial if firmware else "", macs=macs)
+    beside = equipment.planned(vmi, facts, paths, uid, known)
     return Bindings(
         namespace=vmi.metadata.namespace,
         name=vmi.metadata.name,
@@ -172,12 +180,21 @@ def _bindings(vmi: VirtualMachineInstance) -> Bindings:
             agent=str(folder / "agent.sock"),
             serial=str(folder / "serial.sock"),
             vnc=str(folder / "vnc.sock"),
+            usbredir=tuple(str(folder / f"usbredir{number}.sock") for number in range(4)),
+            downward_metrics=str(folder / "metrics.sock"),
             serial_log=str(paths.instance(uid) / "serial.log"),
+            tpm=str(folder / equipment.TPM_SOCKET),
         ),
-        pins=Pins(uuid=firmware.uuid if firmware else "", serial=firmware.serial if firmware else "", macs=macs),
+        pins=known,
         volumes=plan(vmi, paths),
-        networks=network.bind(vmi),
+        networks=network.bind(vmi, directory=str(folder)),
+        host_devices=HostDevices(paths.state).resolve(vmi.spec),
+        vsock_cid=vsock.FIRST_CID,
+        annotations=vmi.metadata.annotations,
         kernel=plan_kernel(vmi, paths),
+        firmware=beside.firmware,
+        acpi_tables=beside.acpi_tables,
+        filesystems=dict(beside.filesystems),
     )
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
+from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.spec.interfaces import Interface
 from solovirt.compile import boot, netdev, vfio, virtio
 from solovirt.compile.configurators import topology
@@ -54,14 +55,9 @@ def device_name(nic: Interface) -> str:
     return device_id(f"sriov-{nic.name}" if nic.sriov is not None else nic.name)
 
 
-def links_down(ctx: Context) -> tuple[str, ...]:
+def links_down(spec: VirtualMachineInstanceSpec) -> tuple[str, ...]:
     """Devices whose link is to be off before the guest's first instruction: QMP's ``set_link`` does it, no option."""
-    return tuple(device_name(nic) for nic in ctx.devices.interfaces if nic.state == "down")
-
-
-def shares_memory(ctx: Context) -> bool:
-    """Whether a process beside QEMU must see the guest's memory: passt does, to move packets by vhost-user."""
-    return any(nic.passt_binding is not None and present(nic) for nic in ctx.devices.interfaces)
+    return tuple(device_name(nic) for nic in spec.domain.devices.interfaces if nic.state == "down")
 
 
 def has_conventional(ctx: Context) -> bool:

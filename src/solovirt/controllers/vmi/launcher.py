@@ -8,29 +8,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from solovirt.api import registry
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
-from solovirt.compile import explain, plan, render
+from solovirt.compile import explain, plan, render, roles
+from solovirt.compile.configurators import nics
 from solovirt.compile.options import Machine
 from solovirt.controllers.site import Site
-from solovirt.controllers.vmi import pins
+from solovirt.controllers.vmi import pins, programs
+from solovirt.controllers.vmi.hostdevices import Given, HostDeviceGiver
 from solovirt.controllers.vmi.lookup import StoreLookup
 from solovirt.controllers.vmi.machines import Machines, sockets_of
 from solovirt.controllers.vmi.records import LaunchRecord, MachineRecords
 from solovirt.controllers.vmi.scheduler import Scheduler
 from solovirt.controllers.vmi.users import Users
-from solovirt.host import network
+from solovirt.host import access
 from solovirt.host.dedicated import realtime
 from solovirt.host.images.pull import Progress
-from solovirt.host.model.bindings import Bindings, KernelBinding, Pins, VolumeBinding
+from solovirt.host.model.bindings import Bindings, KernelBinding, Pins, TaggedDevice, VolumeBinding
 from solovirt.host.volumes.prepare import Context
 from solovirt.hypervisor.instance import Instance
 from solovirt.hypervisor.model import Launch
 from solovirt.kit.json import to_json
 
+_INSTANCE_TYPES = ("kubevirt.io/cluster-instancetype-name", "kubevirt.io/instancetype-name")
 VM_PREFIX, VMI_PREFIX = "spec.template.spec", "spec"
 
 
@@ -40,6 +43,7 @@ class Prepared:
     run_as: tuple[int, int] | None
     volumes: dict[str, VolumeBinding]
     kernel: KernelBinding | None
+    given: Given = field(default_factory=Given)
 
 
 class Launcher:
@@ -51,16 +55,22 @@ class Launcher:
         self._machines = machines
         self._users = users
         self._scheduler = scheduler
+        self._giver = HostDeviceGiver(site.paths.state, records)
         self._lookup = StoreLookup(site.objects)
 
     async def prepare(self, vmi: VirtualMachineInstance) -> Prepared:
         """Everything that QEMU will open. Raises what ``Volumes.prepare`` raises."""
         made = pins.complete(vmi, self._records.pins(pins.key(vmi)))
-        run_as = await self._users.take(vmi)
+        given = self._giver.give(vmi, self._site.paths.sockets(vmi.metadata.uid), prefix=VMI_PREFIX)
+        run_as = await self._users.take(vmi, given.nodes)
+        if run_as is not None:
+            await access.grant(run_as[0], write=given.nodes)
         told = _Pulls(self._site, vmi, asyncio.get_running_loop())
         context = Context(
             lookup=self._lookup,
             uuid=made.uuid,
+            instance_type=instance_type(vmi),
+            devices=self._tagged(vmi, made),
             run_as=run_as,
             progress=told.report,
             prefix=VMI_PREFIX,
@@ -68,7 +78,11 @@ class Launcher:
         volumes = await self._site.volumes.prepare(vmi, context)
         kernel = await self._site.volumes.prepare_kernel(vmi, context)
         told.done()
-        return Prepared(made, run_as, volumes, kernel)
+        return Prepared(made, run_as, volumes, kernel, given)
+
+    def forget(self, uid: str) -> None:
+        """Lets go of what was chosen for a machine that will not be started."""
+        self._giver.forget(uid)
 
     def compile(self, vmi: VirtualMachineInstance, prepared: Prepared) -> Machine:
         """Raises ``Invalid`` or ``HostError``."""
@@ -78,8 +92,14 @@ class Launcher:
             sockets=sockets_of(self._site.paths, vmi.metadata.uid),
             pins=prepared.pins,
             volumes=prepared.volumes,
-            networks=network.bind(vmi),
+            networks=prepared.given.networks,
+            host_devices=prepared.given.host_devices,
+            vsock_cid=prepared.given.vsock_cid,
+            annotations=vmi.metadata.annotations,
             kernel=prepared.kernel,
+            firmware=prepared.equipment.firmware,
+            acpi_tables=prepared.equipment.acpi_tables,
+            filesystems=dict(prepared.equipment.filesystems),
             cpus=self._scheduler.cpus(vmi.metadata.uid),
         )
         return plan.compile_machine(vmi.spec, self._site.facts, bindings)
@@ -109,6 +129,9 @@ class Launcher:
             cpus=self._scheduler.cpus(uid),
             realtime=realtime(vmi.spec),
             sizes={name: volume.image.size for name, volume in prepared.volumes.items() if volume.image.size},
+            vsock_cid=prepared.given.vsock_cid,
+            devices=prepared.given.addresses,
+            links_down=nics.links_down(vmi.spec),
             blobs=tuple(Path(path).name for path in ((kernel.kernel, kernel.initrd) if kernel else ()) if path),
         )
         # In one commit; all of it is on disk before QEMU is.
@@ -130,9 +153,17 @@ class Launcher:
                 run_as=record.run_as,
                 paused=record.paused,
                 pinning=identity.pinning,
+                helpers=programs.helpers(prepared.equipment, self._site.facts, identity.sockets.tpm),
+                links_down=identity.links_down,
                 groups=self._users.groups(self._site.facts.accel) if record.run_as is not None else (),
             )
         )
+
+    def _tagged(self, vmi: VirtualMachineInstance, made: Pins) -> tuple[TaggedDevice, ...]:
+        """Where the guest will find the devices that the manifest tags."""
+        sockets = sockets_of(self._site.paths, vmi.metadata.uid)
+        bare = Bindings(namespace=vmi.metadata.namespace, name=vmi.metadata.name, sockets=sockets, pins=made)
+        return roles.tagged(vmi.spec, self._site.facts, bare)
 
     def _explanation(self, vmi: VirtualMachineInstance, machine: Machine) -> explain.Explanation:
         """With the paths of the object that a person wrote: the VM where there is one."""
@@ -141,6 +172,12 @@ class Launcher:
         if vm is not None and vm.metadata.uid == owner_uid:
             return explain.explain(machine, prefix=VM_PREFIX, lines=explain.Written(to_json(vm)))
         return explain.explain(machine, prefix=VMI_PREFIX, lines=explain.Written(to_json(vmi)))
+
+
+def instance_type(vmi: VirtualMachineInstance) -> str:
+    """The name of the instancetype that sized the VM, for its seed; "" for none."""
+    annotations = vmi.metadata.annotations
+    return next((annotations[name] for name in _INSTANCE_TYPES if annotations.get(name)), "")
 
 
 class _Pulls:

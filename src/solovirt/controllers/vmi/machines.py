@@ -12,8 +12,10 @@ import shutil
 from pathlib import Path
 
 from solovirt.controllers.vmi.records import LaunchRecord, MachineRecords
+from solovirt.host.equipment import TPM_SOCKET
 from solovirt.host.model.bindings import Sockets
-from solovirt.hypervisor import lock, logfile
+from solovirt.host.volumes import reservations
+from solovirt.hypervisor import helpers, lock, logfile
 from solovirt.hypervisor.instance import Instance
 from solovirt.hypervisor.model import Identity, Pinning, RunState
 from solovirt.hypervisor.supervisor import Hypervisor
@@ -37,6 +39,8 @@ def sockets_of(paths: Paths, uid: str) -> Sockets:
         usbredir=tuple(str(runtime / f"usbredir{number}.sock") for number in range(4)),
         downward_metrics=str(runtime / "metrics.sock"),
         serial_log=str(state / SERIAL_LOG),
+        tpm=str(runtime / TPM_SOCKET),
+        reservations=str(reservations.SOCKET),
     )
 
 
@@ -113,6 +117,7 @@ class Machines:
         """Whatever still holds the lock dies; sockets and their directory go. The state directory stays."""
         if await asyncio.to_thread(self._paths.instance(uid).is_dir):
             killed = await lock.kill_holders(self._paths.instance(uid))
+            killed += await helpers.kill_all(self._paths.instance(uid))
             if killed:
                 log.warning("killed what was left of instance %s: process %s", uid, killed)
         await asyncio.to_thread(_remove_directory, self._paths.sockets(uid))

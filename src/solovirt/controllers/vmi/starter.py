@@ -117,6 +117,7 @@ class Starter:
         """Ends the preparation, if one is under way."""
         self._unplaced.pop(uid, None)
         await self._jobs.cancel(uid)
+        self._launcher.forget(uid)
         self._troubles.pop(uid, None)
         key = self._keys.pop(uid, None)
         if key is not None:

@@ -189,12 +189,12 @@ def _paused(state: RunState) -> Condition | None:
 
 def domain_interfaces(vmi: VirtualMachineInstance, view: View) -> list[InterfaceStatus]:
     """What we know without the guest: addresses that we gave."""
-    return [_interface(nic, view) for nic in vmi.spec.domain.devices.interfaces]
+    return [_interface(nic, view) for nic in vmi.spec.domain.devices.interfaces if nic.state != "absent"]
 
 
 def _interface(nic: Interface, view: View) -> InterfaceStatus:
     network = view.networks.get(nic.name)
-    address = network.dhcp_start if network is not None else ""
+    address = network.dhcp_start if network is not None and network.kind == "user" else ""
     return InterfaceStatus(
         name=nic.name,
         mac=view.pins.macs.get(nic.name, nic.mac_address),
@@ -202,7 +202,7 @@ def _interface(nic: Interface, view: View) -> InterfaceStatus:
         ip_addresses=[address] if address else [],
         info_source="domain",
         queue_count=1,
-        link_state="up",
+        link_state="down" if nic.state == "down" else "up",
     )
 
 

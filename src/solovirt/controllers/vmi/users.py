@@ -34,8 +34,11 @@ class Users:
         # Anywhere: ids given back before a restart rest too, and daemons side by side do not meet.
         self._last = access.POOL.base + secrets.randbelow(access.POOL.count)
 
-    async def take(self, vmi: VirtualMachineInstance) -> tuple[int, int] | None:
-        """(uid, gid) for this VMI's machine, the same at every call; None when we are not root."""
+    async def take(self, vmi: VirtualMachineInstance, nodes: Iterable[Path] = ()) -> tuple[int, int] | None:
+        """(uid, gid) for this VMI's machine, the same at every call; None when we are not root.
+
+        ``nodes`` are device files that will be opened to it besides its disks.
+        """
         if not access.is_root():
             return None
         uid = vmi.metadata.uid
@@ -46,7 +49,8 @@ class Users:
             )
             self._last = number = access.POOL.allocate(in_use, last=self._last)
             record = GrantRecord(number, tuple(sorted(self._shared(vmi))))
-            await self._records.put_grant(uid, record)
+        paths = tuple(sorted({*record.paths, *map(str, nodes)}))
+        await self._records.put_grant(uid, GrantRecord(record.uid, paths))
         return record.uid, record.uid
 
     async def revoke(self, uid: str) -> None:
