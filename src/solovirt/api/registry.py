@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import TypeVar, cast
 
+from solovirt.api.apps.controllerrevision import RESOURCE as CONTROLLER_REVISIONS
 from solovirt.api.cdi.datavolume import RESOURCE as DATA_VOLUMES
 from solovirt.api.core.configmap import RESOURCE as CONFIG_MAPS
 from solovirt.api.core.event import RESOURCE as EVENTS
 from solovirt.api.core.namespace import RESOURCE as NAMESPACES
 from solovirt.api.core.persistentvolumeclaim import RESOURCE as PERSISTENT_VOLUME_CLAIMS
 from solovirt.api.core.secret import RESOURCE as SECRETS
+from solovirt.api.instancetype.kinds import (
+    CLUSTER_INSTANCETYPES,
+    CLUSTER_PREFERENCES,
+    INSTANCETYPES,
+    PREFERENCES,
+)
+from solovirt.api.kubevirt.preset_resource import RESOURCE as PRESETS
 from solovirt.api.kubevirt.replicaset_resource import RESOURCE as REPLICA_SETS
 from solovirt.api.kubevirt.virtualmachine_resource import RESOURCE as VIRTUAL_MACHINES
 from solovirt.api.kubevirt.virtualmachineinstance_resource import RESOURCE as VIRTUAL_MACHINE_INSTANCES
@@ -19,12 +27,18 @@ from solovirt.api.resource import Resource
 
 __all__ = (
     "ALL",
+    "CLUSTER_INSTANCETYPES",
+    "CLUSTER_PREFERENCES",
     "CONFIG_MAPS",
+    "CONTROLLER_REVISIONS",
     "DATA_VOLUMES",
     "EVENTS",
+    "INSTANCETYPES",
     "NAMESPACES",
     "PERSISTENT_VOLUME_CLAIMS",
     "POOLS",
+    "PREFERENCES",
+    "PRESETS",
     "REPLICA_SETS",
     "SECRETS",
     "SERVED",
@@ -56,6 +70,12 @@ ALL: tuple[AnyResource, ...] = (
     _any(NAMESPACES),
     _any(REPLICA_SETS),
     _any(POOLS),
+    _any(INSTANCETYPES),
+    _any(CLUSTER_INSTANCETYPES),
+    _any(PREFERENCES),
+    _any(CLUSTER_PREFERENCES),
+    _any(PRESETS),
+    _any(CONTROLLER_REVISIONS),
 )
 """Every kind once, in the version that the store keeps."""
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
+from solovirt.api.admission import Admission
 from solovirt.api.meta import KubeObject
 from solovirt.kit.errors import Cause
 
@@ -60,7 +61,7 @@ class Resource(Generic[T]):
     and, on update, the stored one, and returns every cause. ``spec_fields`` are the top-level fields whose change moves
     ``metadata.generation`` and which a ``/status`` write leaves alone. ``selectable`` gives the values of field
     selectors beyond metadata.name and metadata.namespace (e.g. ``involvedObject.name``). ``other_versions`` are served
-    too, with the same struct; whatever version a client writes, the store keeps ``version``.
+    too, with the same struct; whatever version a client writes, the store keeps ``version``. ``admission`` is for rules that need other objects.
     """
 
     group: str
@@ -82,6 +83,7 @@ class Resource(Generic[T]):
     scale: Scale[T] | None = None
     other_versions: tuple[str, ...] = ()
     stored_version: str = ""
+    admission: Admission[T] | None = None
 
     @property
     def api_version(self) -> str:

@@ -53,6 +53,50 @@ POOL = Kind(
     "VirtualMachinePool",
     ("vmpool", "vmpools"),
 )
+_TYPES = "instancetype.kubevirt.io"
+INSTANCETYPE = Kind(
+    _TYPES,
+    "v1beta1",
+    "virtualmachineinstancetypes",
+    "virtualmachineinstancetype",
+    "VirtualMachineInstancetype",
+    ("vminstancetype", "vminstancetypes", "vmf", "vmfs"),
+)
+CLUSTER_INSTANCETYPE = Kind(
+    _TYPES,
+    "v1beta1",
+    "virtualmachineclusterinstancetypes",
+    "virtualmachineclusterinstancetype",
+    "VirtualMachineClusterInstancetype",
+    ("vmclusterinstancetype", "vmclusterinstancetypes", "vmcf", "vmcfs"),
+    namespaced=False,
+)
+PREFERENCE = Kind(
+    _TYPES,
+    "v1beta1",
+    "virtualmachinepreferences",
+    "virtualmachinepreference",
+    "VirtualMachinePreference",
+    ("vmpref", "vmprefs", "vmp", "vmps"),
+)
+CLUSTER_PREFERENCE = Kind(
+    _TYPES,
+    "v1beta1",
+    "virtualmachineclusterpreferences",
+    "virtualmachineclusterpreference",
+    "VirtualMachineClusterPreference",
+    ("vmcp", "vmcps"),
+    namespaced=False,
+)
+PRESET = Kind(
+    "kubevirt.io",
+    "v1",
+    "virtualmachineinstancepresets",
+    "virtualmachineinstancepreset",
+    "VirtualMachineInstancePreset",
+    ("vmipreset", "vmipresets"),
+)
+REVISION = Kind("apps", "v1", "controllerrevisions", "controllerrevision", "ControllerRevision")
 EVENT = Kind("", "v1", "events", "event", "Event", ("ev",))
 KNOWN: tuple[Kind, ...] = (
     VM,
@@ -65,8 +109,14 @@ KNOWN: tuple[Kind, ...] = (
     Kind("", "v1", "namespaces", "namespace", "Namespace", ("ns",), namespaced=False),
     REPLICA_SET,
     POOL,
+    INSTANCETYPE,
+    CLUSTER_INSTANCETYPE,
+    PREFERENCE,
+    CLUSTER_PREFERENCE,
+    PRESET,
+    REVISION,
 )
-CATEGORY_ALL = (VM, VMI, KNOWN[3], REPLICA_SET, POOL)
+CATEGORY_ALL = (VM, VMI, KNOWN[3], REPLICA_SET, POOL, INSTANCETYPE, PREFERENCE, PRESET)
 
 
 def lookup(client: Client, word: str) -> Kind:

@@ -79,7 +79,7 @@ class Objects:
 
     def find(self, res: Resource[T], namespace: str, name: str) -> T | None:
         stored = self._ledger.committed.get(_key(res, namespace, name))
-        return None if stored is None else self._decode(res, stored.data)
+        return None if stored is None else self.decode(res, stored.data)
 
     def list(
         self,
@@ -95,16 +95,20 @@ class Objects:
         for stored in self._ledger.committed.of_kind(res.key, namespace):
             if name not in (None, stored.key.name) or (labels is not None and not labels.matches(stored.labels)):
                 continue
-            obj = self._decode(res, stored.data)
+            obj = self.decode(res, stored.data)
             if fields is None or fields.matches(field_values(res, obj)):
                 items.append(obj)
         return Listing(items, self.revision)
+
+    def every(self, res: Resource[T], namespace: str | None = None) -> Sequence[T]:
+        """``api.admission.Lookup``."""
+        return self.list(res, namespace).items
 
     def dependents(self, uid: str) -> Sequence[tuple[Resource[KubeObject], KubeObject]]:
         """Objects that name ``uid`` among their owners. Costs nothing for an owner without any."""
         kinds = {res.key: res for res in registry.ALL}
         found = self._ledger.committed.owned_by(uid)
-        return [(kinds[s.key.kind], self._decode(kinds[s.key.kind], s.data)) for s in found if s.key.kind in kinds]
+        return [(kinds[s.key.kind], self.decode(kinds[s.key.kind], s.data)) for s in found if s.key.kind in kinds]
 
     def watch(self, res: Resource[T], namespace: str | None = None, *, since: int | None = None) -> Watch[T]:
         """Changes after revision ``since``; None or 0: first a synthetic ADDED of each object there is.
@@ -117,7 +121,7 @@ class Objects:
             hub,
             res.key,
             namespace,
-            lambda data: self._decode(res, data),
+            lambda data: self.decode(res, data),
             start=since or hub.revision,
             initial=[Event("ADDED", stored, None) for stored in initial],
             missed=hub.since(since) if since else [],
@@ -132,21 +136,21 @@ class Objects:
         data = encode(obj)
 
         def work_out(draft: Draft) -> Stored:
-            new = self._decode(res, data)
+            new = self.decode(res, data)
             meta = new.metadata
             if meta.generate_name and not meta.name:
                 meta.name = metadata.generated_name(meta.generate_name)
                 while draft.head.get(_key_of(res, new)) is not None:
                     meta.name = metadata.generated_name(meta.generate_name)
-            self._set_up(res, new)
+            self._set_up(draft, res, new)
             if res.namespaced and meta.namespace:
                 namespaces.check_open(draft.head, res.key, meta.namespace, meta.name)
-            self._check(res, new, None)
+            self._check(draft, res, new, None)
             if draft.head.get(_key_of(res, new)) is not None:
                 raise messages.already_exists(res.key, meta.name)
             return draft.put(res.key, new)
 
-        return self._decode(res, (await self._ledger.run(work_out, dry_run=dry_run)).data)
+        return self.decode(res, (await self._ledger.run(work_out, dry_run=dry_run)).data)
 
     async def update(self, res: Resource[T], obj: T, *, force: bool = False, dry_run: bool = False) -> T:
         """Replaces all but ``status`` (where the kind has one) and what only the store sets.
@@ -157,20 +161,20 @@ class Objects:
         data = encode(obj)
 
         def work_out(draft: Draft) -> Stored:
-            new = self._decode(res, data)
+            new = self.decode(res, data)
             return self._replace(draft, res, self._head(draft, res, new, force=force), new)
 
-        return self._decode(res, (await self._ledger.run(work_out, dry_run=dry_run)).data)
+        return self.decode(res, (await self._ledger.run(work_out, dry_run=dry_run)).data)
 
     async def update_status(self, res: Resource[T], obj: T, *, force: bool = False, dry_run: bool = False) -> T:
         """Replaces ``status`` alone. Raises NotFound, Conflict, Invalid (no resourceVersion and no ``force``)."""
         data = encode(obj)
 
         def work_out(draft: Draft) -> Stored:
-            new = self._decode(res, data)
+            new = self.decode(res, data)
             return self._replace_status(draft, res, self._head(draft, res, new, force=force), new)
 
-        return self._decode(res, (await self._ledger.run(work_out, dry_run=dry_run)).data)
+        return self.decode(res, (await self._ledger.run(work_out, dry_run=dry_run)).data)
 
     async def modify(
         self, res: Resource[T], namespace: str, name: str, change: Callable[[T], bool], *, status: bool = False
@@ -186,13 +190,13 @@ class Objects:
             stored = draft.head.get(key)
             if stored is None:
                 raise messages.not_found(res.key, name)
-            obj = self._decode(res, stored.data)
+            obj = self.decode(res, stored.data)
             if not change(obj):
                 return stored
             replace = self._replace_status if status else self._replace
             return replace(draft, res, stored, obj)
 
-        return self._decode(res, (await self._ledger.run(work_out)).data)
+        return self.decode(res, (await self._ledger.run(work_out)).data)
 
     async def delete(
         self,
@@ -215,7 +219,7 @@ class Objects:
         request = deletion.Request(self._clock(), uid, resource_version, grace_period, propagation)
         key = _key(res, namespace, name)
         left = await self._ledger.run(lambda draft: deletion.delete(draft, key, request), dry_run=dry_run)
-        return None if left is None else self._decode(res, left.data)
+        return None if left is None else self.decode(res, left.data)
 
     def _head(self, draft: Draft, res: Resource[T], obj: T, *, force: bool) -> Stored:
         """The stored object that ``obj`` is to replace, if it may."""
@@ -233,16 +237,17 @@ class Objects:
         return stored
 
     def _replace(self, draft: Draft, res: Resource[T], stored: Stored, new: T) -> Stored:
-        old = self._decode(res, stored.data)
+        old = self.decode(res, stored.data)
         metadata.keep_system_fields(new.metadata, old.metadata)
         new.api_version, new.kind = res.stored_api_version, res.kind
         if res.has_status:
             _set_field(new, "status", _field(old, "status"))
         unchanged = not self._spec_differs(res, new, old)
-        if not (unchanged and stored.deleting):
-            res.default(new)
         # Rules that came after the object must not keep it from being deleted.
-        self._check(res, new, old, kind_rules=not (unchanged and stored.deleting))
+        judged = not (unchanged and stored.deleting)
+        if judged:
+            self._complete(draft, res, new, old)
+        self._check(draft, res, new, old, kind_rules=judged)
         if self._spec_differs(res, new, old):
             new.metadata.generation += 1
         if new == old:
@@ -254,14 +259,20 @@ class Objects:
         return draft.put(res.key, new)
 
     def _replace_status(self, draft: Draft, res: Resource[T], stored: Stored, new: T) -> Stored:
-        obj = self._decode(res, stored.data)
+        obj = self.decode(res, stored.data)
         status = _field(new, "status")
         if status == _field(obj, "status"):
             return stored
         _set_field(obj, "status", status)
         return draft.put(res.key, obj)
 
-    def _set_up(self, res: Resource[T], new: T) -> None:
+    def _complete(self, draft: Draft, res: Resource[T], new: T, old: T | None) -> None:
+        """What the kind fills in, by itself and out of other objects."""
+        if res.admission is not None:
+            res.admission.mutate(new, old, _Head(draft, self))
+        res.default(new)
+
+    def _set_up(self, draft: Draft, res: Resource[T], new: T) -> None:
         """What the store and the kind decide of a new object."""
         meta = new.metadata
         meta.uid = str(uuid.uuid4())
@@ -274,10 +285,10 @@ class Objects:
             _set_field(new, "status", _initial_status(res.type))
         if res.key == namespaces.KIND:
             meta.labels[namespaces.NAME_LABEL] = meta.name
-        res.default(new)
+        self._complete(draft, res, new, None)
 
-    def _check(self, res: Resource[T], new: T, old: T | None, *, kind_rules: bool = True) -> None:
-        causes = list(res.validate(new, old)) if kind_rules else []
+    def _check(self, draft: Draft, res: Resource[T], new: T, old: T | None, *, kind_rules: bool = True) -> None:
+        causes = [*self._kind_causes(draft, res, new, old)] if kind_rules else []
         named = {cause.field for cause in causes}
         own = Causes()
         metadata.check(own, new.metadata, label_name=res.key == namespaces.KIND, namespaced=res.namespaced)
@@ -287,16 +298,38 @@ class Objects:
         if causes:
             raise messages.invalid(causes)
 
+    def _kind_causes(self, draft: Draft, res: Resource[T], new: T, old: T | None) -> Sequence[Cause]:
+        if res.admission is None:
+            return res.validate(new, old)
+        expanded = res.admission.expand(new, _Head(draft, self))
+        return [*expanded.causes, *res.validate(expanded.object, old)]
+
     @staticmethod
     def _spec_differs(res: Resource[T], new: T, old: T) -> bool:
         return any(_field(new, name) != _field(old, name) for name in res.spec_fields)
 
-    def _decode(self, res: Resource[T], data: bytes) -> T:
+    def decode(self, res: Resource[T], data: bytes) -> T:
+        """A stored object's data as one's own copy of it."""
         decoder = self._decoders.get(res.type)
         if decoder is None:
             decoder = msgspec.json.Decoder(cast(type[KubeObject], res.type))
             self._decoders[res.type] = decoder
         return cast(T, decoder.decode(data))
+
+
+class _Head:
+    """``api.admission.Lookup`` inside a write: with all writes before it, whether they are durable yet or not."""
+
+    def __init__(self, draft: Draft, objects: Objects) -> None:
+        self._table = draft.head
+        self._objects = objects
+
+    def find(self, res: Resource[T], namespace: str, name: str) -> T | None:
+        stored = self._table.get(_key(res, namespace, name))
+        return None if stored is None else self._objects.decode(res, stored.data)
+
+    def every(self, res: Resource[T], namespace: str | None = None) -> Sequence[T]:
+        return [self._objects.decode(res, stored.data) for stored in self._table.of_kind(res.key, namespace)]
 
 
 def field_values(res: Resource[T], obj: T) -> dict[str, str]:

@@ -34,15 +34,22 @@ def test_kinds_by_path_and_by_manifest() -> None:
 
 
 def test_names_are_unique_and_categories_kubevirts() -> None:
-    assert len({kind.key for kind in registry.ALL}) == len(registry.ALL) == 10
+    assert len({kind.key for kind in registry.ALL}) == len(registry.ALL) == 16
     assert {kind.plural for kind in registry.ALL if "all" in kind.categories} == {
         "virtualmachines",
         "virtualmachineinstances",
         "datavolumes",
         "virtualmachineinstancereplicasets",
         "virtualmachinepools",
+        "virtualmachineinstancetypes",
+        "virtualmachinepreferences",
+        "virtualmachineinstancepresets",
     }
-    assert [kind.plural for kind in registry.ALL if not kind.namespaced] == ["namespaces"]
+    assert [kind.plural for kind in registry.ALL if not kind.namespaced] == [
+        "namespaces",
+        "virtualmachineclusterinstancetypes",
+        "virtualmachineclusterpreferences",
+    ]
 
 
 def test_another_version_is_the_same_kind() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from solovirt.api.cdi.datavolume import DataVolumeSpec
+from solovirt.api.instancetype.matchers import Matcher, MatcherRef
 from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.meta import Condition, KubeObject, Model, ObjectMeta
 
@@ -25,13 +26,13 @@ class InstanceTemplate(Model, kw_only=True):
 
 
 class VirtualMachineSpec(Model, kw_only=True):
-    __known_unsupported__ = frozenset({"instancetype", "preference"})
-
     running: bool | None = None
     run_strategy: str = ""
     template: InstanceTemplate
     data_volume_templates: list[DataVolumeTemplate] = msgspec.field(default_factory=list)
     update_volumes_strategy: str = ""
+    instancetype: Matcher | None = None
+    preference: Matcher | None = None
 
 
 class StateChangeRequest(Model):
@@ -58,6 +59,8 @@ class VirtualMachineStatus(Model):
     start_failure: StartFailure | None = None
     observed_generation: int = 0
     desired_generation: int = 0
+    instancetype_ref: MatcherRef | None = None
+    preference_ref: MatcherRef | None = None
 
 
 class VirtualMachine(KubeObject, kw_only=True):

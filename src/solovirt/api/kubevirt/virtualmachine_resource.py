@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from solovirt.api.columns import condition_status, crd_age
+from solovirt.api.instancetype.admission import ADMISSION
 from solovirt.api.kubevirt.defaults import default_vm
 from solovirt.api.kubevirt.validation.virtualmachine import validate_vm
 from solovirt.api.kubevirt.virtualmachine import VirtualMachine
@@ -26,4 +27,5 @@ RESOURCE = Resource(
     has_status=True,
     default=default_vm,
     validate=validate_vm,
+    admission=ADMISSION,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from solovirt.api.columns import condition_status, crd_age
 from solovirt.api.kubevirt.defaults import default_vmi
+from solovirt.api.kubevirt.presets import ADMISSION
 from solovirt.api.kubevirt.validation.virtualmachineinstance import validate_vmi
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.api.resource import Column, Resource
@@ -36,4 +37,5 @@ RESOURCE = Resource(
     has_status=True,
     default=default_vmi,
     validate=validate_vmi,
+    admission=ADMISSION,
 )

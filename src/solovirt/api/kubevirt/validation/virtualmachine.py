@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from solovirt.api.causes import INVALID, NOT_SUPPORTED, REQUIRED, Causes
 from solovirt.api.cdi.datavolume import check_data_volume_spec
+from solovirt.api.instancetype.matchers import check_matcher
 from solovirt.api.kubevirt.spec.sources import Volume
 from solovirt.api.kubevirt.validation.spec import check_instance_metadata, check_spec
 from solovirt.api.kubevirt.virtualmachine import DataVolumeTemplate, VirtualMachine, VirtualMachineSpec
@@ -12,6 +13,7 @@ from solovirt.kit.errors import Cause
 from solovirt.kit.names import LABEL_MAX, subdomain_problem
 
 RUN_STRATEGIES = ("Halted", "Manual", "Always", "RerunOnFailure", "Once")
+MEMORY = "spec.template.spec.domain.memory.guest"
 
 
 def validate_vm(new: VirtualMachine, old: VirtualMachine | None) -> list[Cause]:
@@ -22,12 +24,22 @@ def validate_vm(new: VirtualMachine, old: VirtualMachine | None) -> list[Cause]:
     check_metadata(causes, new.metadata, max_name=LABEL_MAX)
     _check_run_strategy(causes, new.spec)
     _check_update_strategy(causes, new.spec)
+    _check_matchers(causes, new.spec, old.spec if old is not None else None)
     template = new.spec.template
     check_labels(causes, template.metadata, field="spec.template.metadata")
     check_instance_metadata(causes, template.metadata, "spec.template.metadata")
     check_spec(causes, template.spec, "spec.template.spec")
+    if new.spec.instancetype is not None:
+        # The instancetype gives it; admission says so when there is none of that name.
+        causes.found = [c for c in causes.found if (c.reason, c.field) != (REQUIRED, MEMORY)]
     _check_data_volumes(causes, new)
     return causes.found
+
+
+def _check_matchers(causes: Causes, spec: VirtualMachineSpec, old: VirtualMachineSpec | None) -> None:
+    former = (old.instancetype, old.preference) if old is not None else (None, None)
+    check_matcher(causes, spec.instancetype, former[0], "spec.instancetype", "Instancetype")
+    check_matcher(causes, spec.preference, former[1], "spec.preference", "Preference")
 
 
 def _check_run_strategy(causes: Causes, spec: VirtualMachineSpec) -> None:
