@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,17 +26,23 @@ from solovirt.api.registry import VIRTUAL_MACHINE_INSTANCES, VIRTUAL_MACHINES
 from solovirt.compile import explain
 from solovirt.compile.options import Machine
 from solovirt.compile.plan import compile_machine
-from solovirt.host import facts
+from solovirt.host import facts, network, rtc
 from solovirt.host.model.bindings import (
+    ACPITablesBinding,
     Bindings,
+    CPUPlacement,
     DiskImage,
+    FilesystemBinding,
+    FirmwareBinding,
+    HostDeviceBinding,
     KernelBinding,
+    LaunchSecurityBinding,
     NetworkBinding,
     Pins,
     Sockets,
     VolumeBinding,
 )
-from solovirt.host.model.facts import HostFacts
+from solovirt.host.model.facts import SEV, HostFacts, HostModel
 from solovirt.kit import yaml
 from solovirt.kit.linemap import LineMap
 
@@ -43,16 +50,26 @@ HERE = Path(__file__).parent
 STATE = "/var/lib/solovirt"
 RUNTIME = "/run/solovirt"
 T = TypeVar("T")
+NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
+"""When every case starts."""
 UUID = "a2d16c7b-f14c-4ed9-9d74-4daf163510e2"
 
 
-class Overrides(msgspec.Struct, forbid_unknown_fields=True):
+class Overrides(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     """``bindings.json``."""
 
     volumes: dict[str, VolumeBinding] = {}
     networks: dict[str, NetworkBinding] = {}
     kernel: KernelBinding | None = None
     pins: Pins | None = None
+    cpus: CPUPlacement | None = None
+    hugetlbfs: str = ""
+    launch_security: LaunchSecurityBinding | None = None
+    host_devices: dict[str, HostDeviceBinding] = {}
+    vsock_cid: int = 3
+    firmware: FirmwareBinding | None = None
+    acpi_tables: ACPITablesBinding | None = None
+    filesystems: dict[str, FilesystemBinding] = {}
 
 
 class Host(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
@@ -61,6 +78,8 @@ class Host(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     facts: str = "qemu-7.2"
     accel: str = "tcg"
     accel_reason: str = ""
+    host_model: HostModel | None = None
+    sev: SEV | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +115,8 @@ def load(name: str) -> Case:
     kind = document.value["kind"] if isinstance(document.value, dict) else ""
     if kind == "VirtualMachine":
         template = decode(VIRTUAL_MACHINES, document.value, lines=document.lines).object.spec.template
-        vmi, prefix = VirtualMachineInstance(spec=template.spec), "spec.template.spec"
+        vmi = VirtualMachineInstance(metadata=template.metadata, spec=template.spec)
+        prefix = "spec.template.spec"
     else:
         vmi, prefix = decode(VIRTUAL_MACHINE_INSTANCES, document.value, lines=document.lines).object, "spec"
     firmware = vmi.spec.domain.firmware = vmi.spec.domain.firmware or Firmware()
@@ -106,7 +126,9 @@ def load(name: str) -> Case:
         name=name,
         spec=vmi.spec,
         facts=host_facts(_read(folder / "host.json", Host)),
-        bindings=default_bindings(name, vmi.spec, _read(folder / "bindings.json", Overrides)),
+        bindings=default_bindings(
+            name, vmi.spec, _read(folder / "bindings.json", Overrides), vmi.metadata.annotations
+        ),
         prefix=prefix,
         lines=document.lines,
     )
@@ -123,10 +145,22 @@ def host_facts(host: Host | None = None) -> HostFacts:
             cpu_models=tuple(msgspec.structs.replace(model, missing=()) for model in qemu.cpu_models),
             cpu_features=dict.fromkeys(qemu.cpu_features, True),
         )
-    return msgspec.structs.replace(recorded, qemu=qemu, accel=host.accel, accel_reason=host.accel_reason)
+    return msgspec.structs.replace(
+        recorded,
+        qemu=qemu,
+        accel=host.accel,
+        accel_reason=host.accel_reason,
+        host_model=host.host_model,
+        sev=host.sev,
+    )
 
 
-def default_bindings(name: str, spec: VirtualMachineInstanceSpec, overrides: Overrides | None = None) -> Bindings:
+def default_bindings(
+    name: str,
+    spec: VirtualMachineInstanceSpec,
+    overrides: Overrides | None = None,
+    annotations: dict[str, str] | None = None,
+) -> Bindings:
     """Where things would lie on a host like any other."""
     given = overrides or Overrides()
     run = f"{RUNTIME}/vmi/{name[:8]}"
@@ -140,11 +174,22 @@ def default_bindings(name: str, spec: VirtualMachineInstanceSpec, overrides: Ove
             serial=f"{run}/serial.sock",
             vnc=f"{run}/vnc.sock",
             serial_log=f"{STATE}/instances/{name}/serial.log",
+            usbredir=tuple(f"{run}/usbredir{number}.sock" for number in range(4)),
+            downward_metrics=f"{run}/metrics.sock",
+            tpm=f"{run}/tpm.sock",
+            reservations="/run/qemu-pr-helper.sock",
         ),
         pins=given.pins or Pins(macs=macs),
         volumes={volume.name: volume_binding(name, volume) for volume in spec.volumes} | given.volumes,
-        networks={net.name: NetworkBinding(net.name, "user", hostname=name) for net in spec.networks} | given.networks,
+        networks=network.resolve(spec, name, f"default/{name}", directory=run) | given.networks,
         kernel=given.kernel,
+        annotations=annotations or {},
+        cpus=given.cpus,
+        rtc_base=rtc.base(spec.domain.clock, NOW),
+        hugetlbfs=given.hugetlbfs,
+        launch_security=given.launch_security,
+        host_devices=given.host_devices,
+        vsock_cid=given.vsock_cid,
     )
 
 
@@ -155,6 +200,11 @@ def volume_binding(instance: str, volume: Volume) -> VolumeBinding:
         case "containerDisk":
             base = DiskImage(f"{STATE}/images/{volume.name}.img", "qcow2", read_only=True, direct_io=True)
             image = DiskImage(f"{own}.qcow2", "qcow2", direct_io=True, backing=base)
+        case "ephemeral":
+            base = DiskImage(f"{STATE}/volumes/{volume.name}/disk.img", "raw", read_only=True, direct_io=True)
+            image = DiskImage(f"{own}.qcow2", "qcow2", direct_io=True, backing=base)
+        case "downwardMetrics":
+            image = DiskImage(f"{own}.vhostmd", "raw", direct_io=True)
         case "emptyDisk":
             image = DiskImage(f"{own}.qcow2", "qcow2", direct_io=True)
         case "persistentVolumeClaim" | "dataVolume" | "hostDisk":

@@ -18,8 +18,9 @@ from solovirt.compile.problems import invalid, merged
 from solovirt.compile.reasons import default, manifest, needs
 from solovirt.kit.errors import Cause, Invalid
 
-Pool = Literal["nic", "pci", "bridge", "legacy", "sata", "scsi", "usb"]
-"""``bridge`` is for NICs of conventional PCI, ``legacy`` for other devices of it; both sit on one bridge."""
+Pool = Literal["nic", "pci", "bridge", "legacy", "root", "sata", "scsi", "usb"]
+"""``bridge`` is for NICs of conventional PCI, ``legacy`` for other devices of it; both sit on one bridge. ``root`` is
+for devices that chipsets have built in."""
 Bus = Literal["pci", "pcie.0", "pci-bridge", "ide", "scsi0.0", "usb.0"]
 
 MAX_PORTS = 31
@@ -30,11 +31,14 @@ SATA_PORTS = 6
 SCSI_UNITS = 256
 USB_PORTS = 15
 BRIDGE = "pci-bridge"
+ON_ROOT = "metadata.annotations[kubevirt.io/placePCIDevicesOnRootComplex]"
 _GIB = 1024**3
 _PIN = re.compile(r"(?:(pci|ide)\.|(pcie\.0|pci-bridge|scsi0\.0|usb\.0)/)([0-9]{1,3})", re.ASCII)
 _ADDRESS = re.compile(r"([0-9a-f]{4}):([0-9a-f]{2}):([01][0-9a-f])\.([0-7])", re.ASCII | re.IGNORECASE)
 _FREE_ON_ROOT = range(0x6, 0x1F)
 """Slots of pcie.0 that neither the root ports, the display nor the chipset use."""
+_SOUND_SLOT = 0x1B
+"""Where an ICH9 chipset has its sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +111,17 @@ class Layout:
         return {device: place.pin() for device, place in sorted(self.places.items())}
 
 
-def allocate(endpoints: Sequence[Endpoint], pins: Mapping[str, str], memory: int) -> Layout:
-    """A slot for every endpoint; ``memory`` (bytes) decides how many spare ports there are.
+def allocate(
+    endpoints: Sequence[Endpoint], pins: Mapping[str, str], memory: int, *, on_root: bool = False
+) -> Layout:
+    """A slot for every endpoint; ``memory`` (bytes) decides how many spare ports there are. ``on_root`` takes slots of
+    pcie.0 before root ports, as the annotation kubevirt.io/placePCIDevicesOnRootComplex asks.
 
     Raises ``Invalid`` with all of: a malformed or taken ``pciAddress``, a full bus, two devices of one name.
     """
     nics = sum(endpoint.pool in ("nic", "bridge") for endpoint in endpoints)
     first = max(nics, NIC_PORTS) + 1 if nics else 1
-    table = _Table(first)
+    table = _Table(first, on_root)
     _distinct(endpoints, table)
     for endpoint in endpoints:
         if endpoint.address:
@@ -156,8 +163,9 @@ def _distinct(endpoints: Sequence[Endpoint], table: _Table) -> None:
 class _Table:
     """The slots while they are being filled."""
 
-    def __init__(self, first: int) -> None:
+    def __init__(self, first: int, on_root: bool) -> None:
         self.first = first
+        self.on_root = on_root
         self.places: dict[str, Place] = {}
         self.causes: list[Cause] = []
         self._taken: dict[tuple[Bus, int], Endpoint] = {}
@@ -190,11 +198,18 @@ class _Table:
         self._put(endpoint, *found, default("kept since the VM's first start, so that the guest finds it again"))
 
     def place_anywhere(self, endpoint: Endpoint) -> None:
-        for bus, index in _slots(endpoint.pool, self.first):
+        for bus, index in self._offered(endpoint.pool):
             if (bus, index) not in self._taken:
-                self._put(endpoint, bus, index, needs(_WHY_THERE[endpoint.pool]))
+                why = needs(_WHY_THERE[endpoint.pool])
+                if self.on_root and bus == "pcie.0":
+                    why = manifest(ON_ROOT, "beside the chipset, without a root port")
+                self._put(endpoint, bus, index, why)
                 return
         self.refuse(invalid(endpoint.field, _FULL[endpoint.pool], hint=_FULL_HINT.get(endpoint.pool, "")))
+
+    def _offered(self, pool: Pool) -> list[tuple[Bus, int]]:
+        root: list[tuple[Bus, int]] = [("pcie.0", n) for n in _FREE_ON_ROOT]
+        return (root if self.on_root and pool in ("nic", "pci") else []) + _slots(pool, self.first)
 
     def _put(self, endpoint: Endpoint, bus: Bus, index: int, why: Reason) -> None:
         self.places[endpoint.device] = Place(bus, index, why)
@@ -208,24 +223,26 @@ class _Table:
 
 def _slots(pool: Pool, first: int) -> list[tuple[Bus, int]]:
     """A pool's slots, in the order in which they are given out."""
-    match pool:
-        case "nic":
-            return [("pci", n) for n in range(1, MAX_PORTS + 1)]
-        case "pci":
-            return [("pci", n) for n in (*range(first, MAX_PORTS + 1), *range(1, first))]
-        case "bridge" | "legacy":
-            return [("pci-bridge", n) for n in range(1, 32)]
-        case "sata":
-            return [("ide", n) for n in range(SATA_PORTS)]
-        case "scsi":
-            return [("scsi0.0", n) for n in range(SCSI_UNITS)]
-        case "usb":
-            return [("usb.0", n) for n in range(1, USB_PORTS + 1)]
+    if pool == "pci":
+        return [("pci", n) for n in (*range(first, MAX_PORTS + 1), *range(1, first))]
+    bus, numbers = _NUMBERS[pool]
+    return [(bus, n) for n in numbers]
+
+
+_NUMBERS: dict[Pool, tuple[Bus, range]] = {
+    "nic": ("pci", range(1, MAX_PORTS + 1)),
+    "bridge": ("pci-bridge", range(1, 32)),
+    "legacy": ("pci-bridge", range(1, 32)),
+    "root": ("pcie.0", range(_SOUND_SLOT, _FREE_ON_ROOT.start - 1, -1)),
+    "sata": ("ide", range(SATA_PORTS)),
+    "scsi": ("scsi0.0", range(SCSI_UNITS)),
+    "usb": ("usb.0", range(1, USB_PORTS + 1)),
+}
 
 
 def _fits(pool: Pool, bus: Bus, index: int) -> bool:
     if bus == "pcie.0":
-        return pool in ("nic", "pci") and index in _FREE_ON_ROOT
+        return pool in ("nic", "pci", "root") and index in _FREE_ON_ROOT
     return (bus, index) in _slots(pool, 1)
 
 
@@ -234,6 +251,7 @@ _WHY_THERE: dict[Pool, str] = {
     "pci": "first free root port after those for NICs (KubeVirt's PCI topology v3)",
     "bridge": "first free slot of the bridge for conventional PCI devices",
     "legacy": "first free slot of the bridge for conventional PCI devices",
+    "root": "built into the chipset, as far as the guest sees; the first is where ICH9 has its sound",
     "sata": "first free port of the chipset's SATA controller",
     "scsi": "first free unit of the SCSI controller",
     "usb": "first free port of the USB controller",
@@ -243,6 +261,7 @@ _FULL: dict[Pool, str] = {
     "pci": f"more devices than the {MAX_PORTS} PCIe root ports",
     "bridge": "more conventional PCI devices than the bridge has slots",
     "legacy": "more conventional PCI devices than the bridge has slots",
+    "root": "more devices than the root complex has slots",
     "sata": f"the machine has {SATA_PORTS} SATA ports, all in use",
     "scsi": f"more than {SCSI_UNITS} SCSI disks",
     "usb": f"more than {USB_PORTS} USB devices",

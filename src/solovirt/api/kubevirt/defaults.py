@@ -8,12 +8,12 @@ from __future__ import annotations
 import uuid
 
 from solovirt.api.kubevirt.defaulting import compute, features, storage
+from solovirt.api.kubevirt.defaulting.devices import default_devices
 from solovirt.api.kubevirt.defaulting.lifecycle import default_lifecycle
+from solovirt.api.kubevirt.defaulting.network import default_network
 from solovirt.api.kubevirt.defaulting.probes import default_probes
 from solovirt.api.kubevirt.spec.firmware import Firmware
-from solovirt.api.kubevirt.spec.instance import Domain, VirtualMachineInstanceSpec
-from solovirt.api.kubevirt.spec.interfaces import Binding, Interface
-from solovirt.api.kubevirt.spec.sources import Network, PodNetwork
+from solovirt.api.kubevirt.spec.instance import Domain
 from solovirt.api.kubevirt.virtualmachine import VirtualMachine
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 
@@ -44,7 +44,8 @@ def default_vmi(vmi: VirtualMachineInstance) -> None:
     storage.default_pull_policies(spec)
     default_lifecycle(spec)
     default_probes(spec)
-    _default_network(spec)
+    default_network(spec)
+    default_devices(spec.domain.devices)
     storage.default_disks(spec)
     _default_firmware(spec.domain, vmi.metadata.uid)
     features.default_features(spec.domain)
@@ -61,14 +62,6 @@ def identity(uid: str, purpose: str) -> str:
         return str(uuid.uuid5(uuid.UUID(uid), purpose))
     except ValueError:
         return str(uuid.uuid4())
-
-
-def _default_network(spec: VirtualMachineInstanceSpec) -> None:
-    devices = spec.domain.devices
-    if devices.autoattach_pod_interface is False or spec.networks or devices.interfaces:
-        return
-    devices.interfaces = [Interface(name="default", bridge=Binding())]
-    spec.networks = [Network(name="default", pod=PodNetwork())]
 
 
 def _default_firmware(domain: Domain, uid: str) -> None:

@@ -1,4 +1,4 @@
-"""-cpu: the model and its features."""
+"""-cpu: the model, its features, and what KVM and Hyper-V interfaces the guest sees."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from solovirt.api.kubevirt.spec.compute import CPUFeature
+from solovirt.compile.configurators import paravirt
 from solovirt.compile.context import Context
 from solovirt.compile.options import KeyValues, Option, Prop, Reason
 from solovirt.compile.problems import gather, invalid
@@ -24,9 +25,11 @@ def options(ctx: Context) -> Iterator[Option]:
     asked = ctx.spec.domain.cpu.features if ctx.spec.domain.cpu else []
     parts = [partial(_feature, ctx, index, asked) for index in range(len(asked))]
     features = gather([*parts, partial(_check_model, ctx)])
+    virtual = gather([partial(paravirt.properties, ctx)])
     model, why, extra = _model(ctx)
     named = {feature.key for feature in features}
     props = [prop for prop in extra if prop.key not in named] + features
+    props += [prop for prop in virtual if prop.key not in named]
     yield Option("-cpu", KeyValues(model, why, tuple(props)), why)
 
 
@@ -36,6 +39,11 @@ def _model(ctx: Context) -> tuple[str, Reason, list[Prop]]:
     tcg = ctx.facts.accel == "tcg"
     if asked in HOST_MODELS and tcg:
         return "max", host(f"{asked} without KVM: everything that emulation can do", PATH), []
+    nearest_model = ctx.facts.host_model
+    if asked == HOST_MODELS[0] and nearest_model is not None:
+        difference = host("where the host's CPU differs from its model", PATH)
+        extra = [Prop(name, on, difference) for name, on in nearest_model.features.items()]
+        return nearest_model.name, manifest(PATH, "the named model that is nearest to the host's CPU"), extra
     if asked in HOST_MODELS:
         text = "the host's CPU" + ("; QEMU's own host model stands for host-model" if asked == HOST_MODELS[0] else "")
         migratable = default("only features that another host of this kind can take over", PATH)

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from solovirt.api.kubevirt.spec.compute import Quantity
-from solovirt.compile.configurators import topology
+from solovirt.compile import ram
 from solovirt.compile.context import Context
 from solovirt.compile.layout import Endpoint
 from solovirt.compile.options import JsonValue, KeyValues, Option, Prop
-from solovirt.compile.problems import invalid
+from solovirt.compile.ram import GUEST, MAX_GUEST, growth_bytes, guest_bytes
 from solovirt.compile.reasons import default, manifest, needs
-from solovirt.kit.quantity import format_bytes, to_bytes
+from solovirt.kit.quantity import format_bytes
 
-BACKEND = "pc.ram"
 GROWTH = "virtiomem0"
 _GROWTH_BACKEND = f"mem{GROWTH}"
-_MIB = 1024**2
-_BLOCK = 2 * _MIB
+_BLOCK = 2 * 1024**2
 """Unit in which memory is plugged: the size of a transparent huge page."""
-GUEST = "domain.memory.guest"
-MAX_GUEST = "domain.memory.maxGuest"
+
+__all__ = ["GUEST", "MAX_GUEST", "growth_bytes", "guest_bytes"]
 
 
 def options(ctx: Context) -> Iterator[Option]:
@@ -31,41 +28,15 @@ def options(ctx: Context) -> Iterator[Option]:
     if extra:
         amounts.append(Prop("maxmem", f"{(size + extra) // 1024}k", manifest(MAX_GUEST, "what the guest may grow to")))
     yield Option("-m", KeyValues("", None, tuple(amounts)), why)
-    backend = needs("libvirt's name for main memory; keeps the machine migratable")
-    yield Option(
-        "-object",
-        JsonValue(
-            (
-                Prop("qom-type", "memory-backend-ram", default("anonymous memory", "domain.memory")),
-                Prop("id", BACKEND, backend),
-                Prop("size", size, why),
-            )
-        ),
-        why,
-    )
-    unlocked = default("guest memory may be swapped and overcommitted")
-    yield Option("-overcommit", KeyValues("", None, (Prop("mem-lock", False, unlocked),)), unlocked)
-
-
-def node(ctx: Context) -> Iterator[Option]:
-    """One NUMA node over everything: ACPI needs it to describe memory that may come later."""
-    if not hotplug(ctx):
-        return
-    last = topology.resolve(ctx).max_vcpus - 1
-    why = needs("memory can only be added to a NUMA node", MAX_GUEST)
-    yield Option(
-        "-numa",
-        KeyValues(
-            "node",
-            why,
-            (
-                Prop("nodeid", 0, why),
-                Prop("cpus", f"0-{last}" if last else "0", why),
-                Prop("memdev", BACKEND, needs("main memory belongs to the node")),
-            ),
-        ),
-        why,
-    )
+    kind, *more = ram.backing(ctx)
+    for node in ram.nodes(ctx) or [ram.Node(0, ram.MAIN, size, None, None, why)]:
+        name = needs("libvirt's name for main memory; keeps the machine migratable")
+        if node.backend != ram.MAIN:
+            name = needs(f"memory of the guest's NUMA node {node.number}")
+        share = why if node.memory == size else node.why
+        identity = (Prop("id", node.backend, name), *more, Prop("size", node.memory, share), *ram.bound(node))
+        yield Option("-object", JsonValue((kind, *identity)), why)
+    yield _overcommit(ctx)
 
 
 def growth(ctx: Context) -> Iterator[Option]:
@@ -74,17 +45,24 @@ def growth(ctx: Context) -> Iterator[Option]:
     if not extra:
         return
     why = manifest(MAX_GUEST, "memory that may be added while the guest runs")
+    kind, *more = ram.backing(ctx, preallocated=False)
     yield Option(
         "-object",
         JsonValue(
             (
-                Prop("qom-type", "memory-backend-ram", default("anonymous memory", MAX_GUEST)),
+                kind,
                 Prop("id", _GROWTH_BACKEND, needs("backend of the virtio-mem device")),
+                *more,
                 Prop("size", extra, manifest(MAX_GUEST, f"maxGuest minus guest: {format_bytes(extra)}")),
                 Prop("reserve", False, default("costs the host nothing until it is plugged")),
             )
         ),
         why,
+    )
+    page = ram.page_size(ctx)
+    unit = manifest(ram.PAGE_SIZE, "unit of plugging: a huge page") if page else default(_UNIT)
+    taken = (
+        [Prop("prealloc", True, default("a pool that is too small is noticed when memory is added"))] if page else []
     )
     yield Option(
         "-device",
@@ -92,9 +70,10 @@ def growth(ctx: Context) -> Iterator[Option]:
             (
                 Prop("driver", "virtio-mem-pci", why),
                 Prop("node", 0, needs("the NUMA node that grows")),
-                Prop("block-size", _BLOCK, default("unit of plugging: a transparent huge page")),
+                Prop("block-size", max(_BLOCK, page), unit),
                 Prop("requested-size", 0, default("nothing is plugged at start")),
                 Prop("memdev", _GROWTH_BACKEND, needs("its backend")),
+                *taken,
                 Prop("id", GROWTH, needs("name of the device for QMP")),
                 *ctx.layout.place(GROWTH).props(),
             )
@@ -103,44 +82,25 @@ def growth(ctx: Context) -> Iterator[Option]:
     )
 
 
+_UNIT = "unit of plugging: a transparent huge page"
+
+
 def endpoints(ctx: Context) -> Iterator[Endpoint]:
     if hotplug(ctx):
         yield Endpoint(GROWTH, "pci", field=MAX_GUEST, fixed=True)
-
-
-def guest_bytes(ctx: Context) -> tuple[int, str]:
-    """Guest memory in whole MiB (as libvirt rounds it), and the field it came from. Raises ``Invalid``."""
-    domain = ctx.spec.domain
-    if domain.memory and domain.memory.guest is not None:
-        return _mebibytes(domain.memory.guest, GUEST), GUEST
-    for kind, amounts in (("requests", domain.resources.requests), ("limits", domain.resources.limits)):
-        if "memory" in amounts:
-            path = f"domain.resources.{kind}.memory"
-            return _mebibytes(amounts["memory"], path), path
-    raise invalid(GUEST, "no memory requested", reason="FieldValueRequired", hint=f"set {GUEST}, for example 1Gi")
-
-
-def growth_bytes(ctx: Context) -> int:
-    """What may be added later, in whole blocks; 0 without ``maxGuest``. Raises ``Invalid``."""
-    memory = ctx.spec.domain.memory
-    if memory is None or memory.max_guest is None:
-        return 0
-    size, _ = guest_bytes(ctx)
-    most = _mebibytes(memory.max_guest, MAX_GUEST)
-    if most < size:
-        raise invalid(MAX_GUEST, f"must not be less than guest ({format_bytes(size)})")
-    return (most - size) // _BLOCK * _BLOCK
 
 
 def hotplug(ctx: Context) -> bool:
     return growth_bytes(ctx) > 0
 
 
-def _mebibytes(amount: Quantity, path: str) -> int:
-    try:
-        size = to_bytes(amount)
-    except ValueError as error:
-        raise invalid(path, str(error)) from None
-    if size <= 0:
-        raise invalid(path, "must be greater than 0")
-    return -(-size // _MIB) * _MIB
+def _overcommit(ctx: Context) -> Option:
+    cpu, memory = ctx.spec.domain.cpu, ctx.spec.domain.memory
+    if cpu is not None and cpu.realtime is not None:
+        locked, why = True, manifest("domain.cpu.realtime", "a page that is not there would cost its deadline")
+    elif memory is not None and memory.reserved_overhead and memory.reserved_overhead.mem_lock == "Required":
+        path = "domain.memory.reservedOverhead.memLock"
+        locked, why = True, manifest(path, "the guest's memory and QEMU's own stay in RAM")
+    else:
+        locked, why = False, default("guest memory may be swapped and overcommitted")
+    return Option("-overcommit", KeyValues("", None, (Prop("mem-lock", locked, why),)), why)

@@ -17,7 +17,7 @@ def test_accel(name: str) -> None:
 
 
 def test_the_reason_is_the_probes() -> None:
-    ctx = context(facts=host_facts(Host("tcg", "KVM probe did not finish within 2 s")))
+    ctx = context(facts=host_facts(Host(accel="tcg", accel_reason="KVM probe did not finish within 2 s")))
     (option,) = accel.options(ctx)
     assert option.why.text == "software emulation: KVM probe did not finish within 2 s"
 

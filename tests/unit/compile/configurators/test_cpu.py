@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from solovirt.compile.configurators import cpu
-from solovirt.host.model.facts import CPUModel, HostFacts
+from solovirt.host.model.facts import CPUModel, HostFacts, HostModel
 from solovirt.kit.errors import HostError, Invalid
 from tests.golden.cases import Host, host_facts
 from tests.unit.compile.helpers import context, run
@@ -22,7 +22,7 @@ def features(text: str, accel: str = "tcg", facts: HostFacts | None = None) -> s
 
 
 def kvm(features: dict[str, bool], *models: CPUModel) -> HostFacts:
-    facts = host_facts(Host("kvm"))
+    facts = host_facts(Host(accel="kvm"))
     return msgspec.structs.replace(
         facts, qemu=msgspec.structs.replace(facts.qemu, cpu_features=features, cpu_models=models)
     )
@@ -108,3 +108,19 @@ def test_a_wrong_model_does_not_hide_a_wrong_feature() -> None:
     with pytest.raises(Invalid) as caught:
         run(cpu.options, "domain: {cpu: {model: x, features: [{name: 'a b'}]}}")
     assert [cause.field for cause in caught.value.causes] == ["domain.cpu.features[0].name", "domain.cpu.model"]
+
+
+def test_the_nearest_named_model_where_it_is_known() -> None:
+    known = HostModel("Cascadelake-Server", {"ss": True, "hle": False})
+    facts = msgspec.structs.replace(host_facts(Host(accel="kvm")), host_model=known)
+    assert run(cpu.options, facts=facts) == ["-cpu Cascadelake-Server,ss=on,hle=off"]
+    assert features("{name: hle, policy: force}", facts=facts) == "ss=on,hle=on"
+    passthrough = run(cpu.options, "domain: {cpu: {model: host-passthrough}}", facts=facts)
+    assert passthrough == ["-cpu host,migratable=on"]
+    emulated = msgspec.structs.replace(facts, accel="tcg")
+    assert run(cpu.options, facts=emulated) == ["-cpu max"]
+
+
+def test_the_manifests_own_features_beat_what_follows_from_others() -> None:
+    text = "domain: {cpu: {features: [{name: pmu, policy: force}], realtime: {}}}"
+    assert run(cpu.options, text, facts=kvm({}, CPUModel("host"))) == ["-cpu host,migratable=on,pmu=on"]

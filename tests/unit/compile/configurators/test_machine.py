@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from solovirt.compile.configurators import machine
@@ -55,3 +56,28 @@ def test_types_that_are_not_there() -> None:
     for other in ("pc", "microvm", "pc-i440fx-7.2", "q35,accel=kvm"):
         with pytest.raises(Invalid, match="is not supported"):
             resolved(other)
+
+
+@pytest.mark.parametrize(
+    ("domain", "word"),
+    [
+        ("features: {smm: {}}", "smm=on"),
+        ("features: {smm: {enabled: false}}", "smm=off"),
+        ("clock: {timer: {hpet: {}}}", "hpet=on"),
+        ("clock: {timer: {hpet: {present: false}}}", "hpet=off"),
+        ("clock: {timer: {pit: {present: false}}}", "pit=off"),
+        ("cpu: {realtime: {}}", "mem-merge=off"),
+    ],
+)
+def test_switches_that_the_manifest_asks_for(domain: str, word: str) -> None:
+    key = word.partition("=")[0] + "="
+    assert word in run(machine.options, f"domain: {{{domain}}}")[0].split(",")
+    assert key not in run(machine.options)[0]
+
+
+@pytest.mark.parametrize(("value", "there"), [("true", True), ("false", False)])
+def test_no_window_above_4_gib(value: str, there: bool) -> None:
+    ctx = context()
+    bound = msgspec.structs.replace(ctx.bindings, annotations={machine.NO_HOLE: value})
+    found = list(machine.bridge(type(ctx)(ctx.spec, ctx.facts, bound)))
+    assert [option.flag for option in found] == (["-global"] if there else [])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from solovirt.compile.configurators import memory
+from solovirt.host.model.bindings import CPUPlacement, NumaCell
 from solovirt.kit.errors import Invalid
 from tests.unit.compile.helpers import context, objects, run
 
@@ -17,7 +19,7 @@ def test_plain() -> None:
         '-object {"qom-type":"memory-backend-ram","id":"pc.ram","size":134217728}',
         "-overcommit mem-lock=off",
     ]
-    assert run(memory.node) == run(memory.growth) == []
+    assert run(memory.growth) == []
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,6 @@ def test_wrong_amounts(text: str, field: str, said: str) -> None:
 def test_growth() -> None:
     text = "domain: {cpu: {cores: 2}, memory: {guest: 512Mi, maxGuest: 2Gi}}"
     assert run(memory.options, text)[0] == "-m size=524288k,maxmem=2097152k"
-    assert run(memory.node, text) == ["-numa node,nodeid=0,cpus=0-7,memdev=pc.ram"]
     (backend,) = objects(memory.growth(context(text)), "-object")
     (device,) = objects(memory.growth(context(text)))
     assert backend["size"] == 1536 * MIB and backend["reserve"] is False
@@ -63,6 +64,38 @@ def test_growth() -> None:
 def test_growth_is_whole_blocks() -> None:
     assert memory.growth_bytes(context("domain: {memory: {guest: 128Mi, maxGuest: 131Mi}}")) == 2 * MIB
     assert not memory.hotplug(context("domain: {memory: {guest: 128Mi, maxGuest: 129Mi}}"))
-    assert run(memory.node, "domain: {cpu: {maxSockets: 1}, memory: {guest: 1Gi, maxGuest: 2Gi}}") == [
-        "-numa node,nodeid=0,cpus=0,memdev=pc.ram"
+
+
+def test_growth_of_huge_pages_is_of_huge_pages() -> None:
+    ctx = context("domain: {memory: {guest: 1Gi, maxGuest: 4Gi, hugepages: {pageSize: 1Gi}}}")
+    (main,) = objects(memory.options(ctx), "-object")
+    (backend,) = objects(memory.growth(ctx), "-object")
+    (device,) = objects(memory.growth(ctx))
+    assert main["prealloc"] is True and "prealloc" not in backend, "what is not plugged takes no pages"
+    assert backend["hugetlbsize"] == device["block-size"] == 1024 * MIB and device["prealloc"] is True
+
+
+@pytest.mark.parametrize(
+    ("text", "locked"),
+    [
+        ("memory: {guest: 64Mi}", "off"),
+        ("memory: {guest: 64Mi, reservedOverhead: {memLock: NotRequired}}", "off"),
+        ("memory: {guest: 64Mi, reservedOverhead: {memLock: Required}}", "on"),
+        ("memory: {guest: 64Mi}, cpu: {realtime: {}}", "on"),
+    ],
+)
+def test_locked_memory(text: str, locked: str) -> None:
+    assert run(memory.options, f"domain: {{{text}}}")[-1] == f"-overcommit mem-lock={locked}"
+
+
+def test_a_backend_for_each_node() -> None:
+    ctx = context(
+        "domain: {cpu: {numa: {guestMappingPassthrough: {}}}, memory: {guest: 6Mi, hugepages: {pageSize: 2Mi}}}"
+    )
+    cells = (NumaCell((0,), 4 * MIB, 1), NumaCell((1,), 2 * MIB, 0))
+    bound = msgspec.structs.replace(ctx.bindings, cpus=CPUPlacement(cells=cells))
+    found = objects(memory.options(type(ctx)(ctx.spec, ctx.facts, bound, ctx.layout)), "-object")
+    assert [(one["id"], one["size"], one["host-nodes"]) for one in found] == [
+        ("ram-node0", 4 * MIB, [1]),
+        ("ram-node1", 2 * MIB, [0]),
     ]

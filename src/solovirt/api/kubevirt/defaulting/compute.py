@@ -19,6 +19,8 @@ MAX_VCPUS = 512
 HOTPLUG_LEAST = 1024**3
 """Guest memory from which on it may grow: the kernel of a smaller guest has no room for what growing costs it."""
 _MIB = 1024**2
+_MOST = 2**63 - 1
+"""What Kubernetes can write down."""
 
 
 def default_platform(spec: VirtualMachineInstanceSpec) -> None:
@@ -49,7 +51,7 @@ def default_max_guest(spec: VirtualMachineInstanceSpec) -> None:
     if memory is None or memory.max_guest is not None:
         return
     guest = as_bytes(memory.guest)
-    if guest is None or growth_problem(spec, guest, guest * HOTPLUG_RATIO):
+    if guest is None or guest * HOTPLUG_RATIO > _MOST or growth_problem(spec, guest, guest * HOTPLUG_RATIO):
         return
     memory.max_guest = format_bytes(guest * HOTPLUG_RATIO)
 

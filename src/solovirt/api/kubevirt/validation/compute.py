@@ -6,23 +6,36 @@ import re
 from fractions import Fraction
 
 from solovirt.api.causes import INVALID, NOT_SUPPORTED, REQUIRED, Causes, shown
-from solovirt.api.kubevirt.defaults import MAX_VCPUS
-from solovirt.api.kubevirt.spec.compute import CPU, Memory, Quantity, ResourceRequirements
-from solovirt.api.kubevirt.spec.instance import Domain
-from solovirt.api.kubevirt.validation.text import check_expression
-from solovirt.api.quantities import check_positive, checked
+from solovirt.api.kubevirt.defaulting.compute import MAX_VCPUS, growth_problem
+from solovirt.api.kubevirt.spec.compute import CPU, Chassis, Memory, Quantity, ResourceRequirements
+from solovirt.api.kubevirt.spec.instance import Domain, VirtualMachineInstanceSpec
+from solovirt.api.kubevirt.validation.placement import check_placement
+from solovirt.api.kubevirt.validation.text import check_expression, check_printable
+from solovirt.api.quantities import as_bytes, check_positive, checked
+from solovirt.kit.quantity import to_bytes
 
 SMALLEST_MEMORY = 1_000_000
 FEATURE_POLICIES = ("", "force", "require", "optional", "disable", "forbid")
 MACHINES = ("q35*", "pc-q35*")
 _MACHINE = re.compile(r"(pc-)?q35[A-Za-z0-9_.+-]{0,64}")
-_HOTPLUG_ALIGNMENT = 2 * 1024 * 1024
+PAGE_SIZES = {"2Mi": 2 * 1024**2, "1Gi": 1024**3}
+"""Sizes of huge pages that x86-64 has."""
+MEMORY_LOCKS = ("NotRequired", "Required")
+CHASSIS_MAX = 255
+"""Characters of an SMBIOS string that every guest reads whole."""
+_RESOURCE = re.compile(r"ephemeral-storage|hugepages-[0-9]+[KMG]i|[a-z0-9.-]{1,253}/[A-Za-z0-9._-]{1,63}", re.ASCII)
 
 
-def check_compute(causes: Causes, domain: Domain, field: str) -> None:
-    """``field`` is the path of ``domain``."""
+def check_compute(causes: Causes, spec: VirtualMachineInstanceSpec, field: str) -> None:
+    """``field`` is the path of ``spec.domain``."""
+    domain = spec.domain
     _check_resources(causes, domain.resources, f"{field}.resources")
     _check_memory(causes, domain, field)
+    _check_growth(causes, spec, f"{field}.memory")
+    _check_hugepages(causes, domain, field)
+    _check_overhead(causes, domain.memory, f"{field}.memory.reservedOverhead")
+    check_placement(causes, domain, field)
+    _check_chassis(causes, domain.chassis, f"{field}.chassis")
     if domain.cpu is not None:
         _check_cpu(causes, domain.cpu, f"{field}.cpu")
     machine = domain.machine.type if domain.machine is not None else ""
@@ -35,8 +48,13 @@ def check_compute(causes: Causes, domain: Domain, field: str) -> None:
 def _check_resources(causes: Causes, resources: ResourceRequirements, field: str) -> None:
     for name, group in (("requests", resources.requests), ("limits", resources.limits)):
         for key in group:
-            if key not in ("cpu", "memory"):
-                causes.known_unsupported(f"{field}.{name}.{key}")
+            if key in ("cpu", "memory"):
+                continue
+            if _RESOURCE.fullmatch(key):
+                _amount(causes, group[key], f"{field}.{name}.{key}")
+            else:
+                place, problem = f"{field}.{name}", "must be a standard resource for containers or a qualified name"
+                causes.invalid(place, key, problem)
     for key in ("cpu", "memory"):
         request = _amount(causes, resources.requests.get(key), f"{field}.requests.{key}")
         limit = _amount(causes, resources.limits.get(key), f"{field}.limits.{key}")
@@ -69,24 +87,74 @@ def _check_memory(causes: Causes, domain: Domain, field: str) -> None:
     resources = domain.resources
     place = f"{field}.memory.guest"
     asked = (resources.requests.get("memory"), resources.limits.get("memory"))
-    if memory.guest is None and not any(value not in (None, 0, "0") for value in asked):
+    unasked = memory.guest is None and memory.hugepages is None
+    if unasked and not any(value not in (None, 0, "0") for value in asked):
         names = f"'{place}', '{field}.memory.hugepages.pageSize' or '{field}.resources.requests.memory'"
         causes.add(REQUIRED, place, f"no memory requested, at least one of {names} must be set")
     guest = check_positive(causes, memory.guest, place)
     if guest is not None and memory.guest is not None:
         check_least(causes, guest, memory.guest, place)
-    most = check_positive(causes, memory.max_guest, f"{field}.memory.maxGuest")
-    if most is None:
+    check_positive(causes, memory.max_guest, f"{field}.memory.maxGuest")
+
+
+def _check_growth(causes: Causes, spec: VirtualMachineInstanceSpec, field: str) -> None:
+    """KubeVirt says so when the VM is made: a machine that cannot grow would only fail later."""
+    memory = spec.domain.memory
+    most = as_bytes(memory.max_guest) if memory is not None else None
+    if memory is None or most is None or most <= 0:
         return
-    if guest is None:
-        causes.add(INVALID, place, f"{place}: Guest memory must be configured when memory hotplug is enabled")
+    guest = as_bytes(memory.guest)
+    if (guest is None or guest > 0) and (problem := growth_problem(spec, guest, most)):
+        causes.add(INVALID, f"{field}.guest", f"{field}.guest: {problem}")
+
+
+def _check_hugepages(causes: Causes, domain: Domain, field: str) -> None:
+    memory = domain.memory
+    if memory is None or memory.hugepages is None:
         return
-    if guest > most:
-        causes.add(INVALID, place, f"{place}: Guest memory is greater than the configured maxGuest memory")
-    elif guest % _HOTPLUG_ALIGNMENT:
-        causes.add(INVALID, place, f"{place}: Guest memory must be 2Mi aligned")
-    if most % _HOTPLUG_ALIGNMENT:
-        causes.add(INVALID, f"{field}.memory.maxGuest", f"{field}.memory.maxGuest: MaxGuest must be 2Mi aligned")
+    place, size = f"{field}.memory.hugepages.pageSize", memory.hugepages.page_size
+    try:
+        page = to_bytes(size)
+    except ValueError as error:
+        causes.add(INVALID, place, f"{place} '{shown(size)}': {error}")
+        return
+    if page not in PAGE_SIZES.values():
+        causes.not_supported(place, size, PAGE_SIZES)
+        return
+    requests, limits = domain.resources.requests, domain.resources.limits
+    amounts = (
+        ("resources.requests.memory", requests.get("memory")),
+        ("memory.guest", memory.guest),
+        ("resources.limits.memory", limits.get("memory")),
+    )
+    for name, amount in amounts:
+        if asked := as_bytes(amount):
+            _check_pages(causes, (f"{field}.{name}", shown(amount), asked), (place, size, page))
+            return
+
+
+def _check_pages(causes: Causes, memory: tuple[str, str, int], pages: tuple[str, str, int]) -> None:
+    """Both are (path, as written, bytes)."""
+    (name, asked, count), (place, size, page) = memory, pages
+    if count < page:
+        causes.add(INVALID, name, f"{name} '{asked}' must be equal to or larger than page size {place} '{size}'")
+    elif count % page:
+        causes.add(INVALID, name, f"{name} '{asked}' is not a multiple of the page size {place} '{size}'")
+
+
+def _check_overhead(causes: Causes, memory: Memory | None, field: str) -> None:
+    overhead = memory.reserved_overhead if memory is not None else None
+    if overhead is None:
+        return
+    _amount(causes, overhead.added_overhead, f"{field}.addedOverhead")
+    if overhead.mem_lock not in ("", *MEMORY_LOCKS):
+        causes.not_supported(f"{field}.memLock", overhead.mem_lock, MEMORY_LOCKS)
+
+
+def _check_chassis(causes: Causes, chassis: Chassis | None, field: str) -> None:
+    for name in ("manufacturer", "version", "serial", "asset", "sku"):
+        if chassis is not None:
+            check_printable(causes, getattr(chassis, name), f"{field}.{name}", CHASSIS_MAX)
 
 
 def _check_cpu(causes: Causes, cpu: CPU, field: str) -> None:

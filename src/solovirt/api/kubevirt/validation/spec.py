@@ -5,11 +5,15 @@ from __future__ import annotations
 from solovirt.api.causes import INVALID, NOT_SUPPORTED, Causes
 from solovirt.api.kubevirt.defaulting.compute import ARCHITECTURE
 from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
+from solovirt.api.kubevirt.validation.clock import check_clock
 from solovirt.api.kubevirt.validation.compute import check_compute
 from solovirt.api.kubevirt.validation.credentials import check_credentials
 from solovirt.api.kubevirt.validation.devices import check_devices
 from solovirt.api.kubevirt.validation.disks import check_disks
-from solovirt.api.kubevirt.validation.firmware import check_firmware
+from solovirt.api.kubevirt.validation.features import check_features
+from solovirt.api.kubevirt.validation.filesystems import check_filesystems
+from solovirt.api.kubevirt.validation.firmware import check_firmware, check_firmware_use
+from solovirt.api.kubevirt.validation.launchsecurity import check_launch_security
 from solovirt.api.kubevirt.validation.lifecycle import check_lifecycle
 from solovirt.api.kubevirt.validation.networks import check_networks
 from solovirt.api.kubevirt.validation.probes import check_probes
@@ -33,9 +37,6 @@ UNSUPPORTED_ANNOTATIONS = frozenset(
     {
         "hooks.kubevirt.io/hookSidecars",
         "kubevirt.io/ignitiondata",
-        "kubevirt.io/placePCIDevicesOnRootComplex",
-        "kubevirt.io/disablePCIHole64",
-        "kubevirt.io/free-page-reporting-disabled",
     }
 )
 
@@ -47,9 +48,14 @@ def check_spec(causes: Causes, spec: VirtualMachineInstanceSpec, field: str) -> 
     check_probes(causes, spec, field)
     check_scheduling(causes, spec, field)
     check_credentials(causes, spec, f"{field}.accessCredentials")
-    check_compute(causes, spec.domain, f"{field}.domain")
+    check_compute(causes, spec, f"{field}.domain")
+    check_features(causes, spec.domain, f"{field}.domain")
+    check_clock(causes, spec.domain.clock, f"{field}.domain.clock")
+    check_launch_security(causes, spec, field)
     if spec.domain.firmware is not None:
         check_firmware(causes, spec.domain.firmware, f"{field}.domain.firmware")
+    check_firmware_use(causes, spec, field)
+    check_filesystems(causes, spec, field)
     check_devices(causes, spec, field)
     check_disks(causes, spec, field)
     check_volumes(causes, spec.volumes, f"{field}.volumes")
@@ -59,7 +65,9 @@ def check_spec(causes: Causes, spec: VirtualMachineInstanceSpec, field: str) -> 
 
 def _check_platform(causes: Causes, spec: VirtualMachineInstanceSpec, field: str) -> None:
     if spec.architecture in KNOWN_ARCHITECTURES:
-        causes.known_unsupported(f"{field}.architecture", spec.architecture)
+        place = f"{field}.architecture"
+        text = f'{place}: Unsupported value: "{spec.architecture}": this host runs {ARCHITECTURE} guests only'
+        causes.add(NOT_SUPPORTED, place, text)
     elif spec.architecture not in ("", ARCHITECTURE):
         place = f"{field}.architecture"
         causes.add(INVALID, place, f"{place}: unsupported architecture: {spec.architecture!r}")

@@ -38,7 +38,53 @@ def test_a_vms_paths_begin_with_its_template() -> None:
         ({"domain.memory.guest": 128}, f"{D}.memory.guest", "'128': must be greater than or equal to 1M."),
         ({"domain.memory.guest": "9Ei"}, f"{D}.memory.guest", "must be less than 8Ei"),
         ({"domain.memory.maxGuest": "64Mi"}, f"{D}.memory.guest", "greater than the configured maxGuest memory"),
-        ({"domain.memory.maxGuest": "1000M"}, f"{D}.memory.maxGuest", "MaxGuest must be 2Mi aligned"),
+        (
+            {"domain.memory": {"guest": "1Gi", "maxGuest": "2000M"}},
+            f"{D}.memory.guest",
+            "MaxGuest must be 2Mi aligned",
+        ),
+        (
+            {"domain.memory": {"guest": "1000Mi", "maxGuest": "2Gi"}},
+            f"{D}.memory.guest",
+            "Memory hotplug is only available for VMs with at least 1Gi of guest memory",
+        ),
+        (
+            {"domain.memory": {"guest": "3Gi", "maxGuest": "6656Mi", "hugepages": {"pageSize": "1Gi"}}},
+            f"{D}.memory.guest",
+            "MaxGuest must be 1Gi aligned",
+        ),
+        (
+            {"domain.memory": {"guest": "65Mi", "hugepages": {"pageSize": "2Mi"}}},
+            f"{D}.memory.guest",
+            f"'65Mi' is not a multiple of the page size {D}.memory.hugepages.pageSize '2Mi'",
+        ),
+        (
+            {"domain.memory": {"guest": "512Mi", "hugepages": {"pageSize": "1Gi"}}},
+            f"{D}.memory.guest",
+            f"'512Mi' must be equal to or larger than page size {D}.memory.hugepages.pageSize '1Gi'",
+        ),
+        (
+            {"domain.memory": {"guest": "64Mi", "hugepages": {"pageSize": "2"}}},
+            f"{D}.memory.hugepages.pageSize",
+            'Unsupported value: "2": supported values: "2Mi", "1Gi"',
+        ),
+        (
+            {"domain.memory": {"guest": "64Mi", "hugepages": {"pageSize": "huge"}}},
+            f"{D}.memory.hugepages.pageSize",
+            "'huge': quantities must match the regular expression",
+        ),
+        (
+            {"domain.memory": {"guest": "64Mi", "reservedOverhead": {"memLock": "yes"}}},
+            f"{D}.memory.reservedOverhead.memLock",
+            "supported values",
+        ),
+        (
+            {"domain.memory": {"guest": "64Mi", "reservedOverhead": {"addedOverhead": "-1"}}},
+            f"{D}.memory.reservedOverhead.addedOverhead",
+            "'-1': must be greater than or equal to 0.",
+        ),
+        ({"domain.chassis": {"asset": "a\nb"}}, f"{D}.chassis.asset", "control characters"),
+        ({"domain.chassis": {"sku": "x" * 256}}, f"{D}.chassis.sku", "no more than 255 characters"),
         (
             {"domain.resources.requests": {"memory": "2Gi"}, "domain.resources.limits": {"memory": "1Gi"}},
             f"{D}.resources.requests.memory",
@@ -53,8 +99,8 @@ def test_a_vms_paths_begin_with_its_template() -> None:
         ({"domain.resources.requests": {"cpu": "x"}}, f"{D}.resources.requests.cpu", "quantities must match"),
         (
             {"domain.resources.requests": {"gpu": 1}},
-            f"{D}.resources.requests.gpu",
-            "known to KubeVirt, not supported yet",
+            f"{D}.resources.requests",
+            'Invalid value: "gpu": must be a standard resource for containers or a qualified name',
         ),
         ({"domain.cpu.cores": 0}, f"{D}.cpu.cores", 'Invalid value: "0": must be greater than or equal to 1'),
         ({"domain.cpu.sockets": -1}, f"{D}.cpu.sockets", 'Invalid value: "-1": must be greater than or equal to 1'),
@@ -96,6 +142,11 @@ def test_each_problem_is_named(changes: dict[str, object], field: str, message: 
         {"domain.cpu": {"cores": 512, "model": "host-passthrough", "features": [{"name": "vmx", "policy": "require"}]}},
         {"domain.memory": REMOVED, "domain.resources": {"limits": {"memory": "1Gi", "cpu": "4"}}},
         {"domain.memory": REMOVED, "domain.resources": {"requests": {"memory": 1024000000}}},
+        {"domain.memory": {"hugepages": {"pageSize": "2Mi"}}},
+        {"domain.memory": {"guest": "64Mi", "reservedOverhead": {"addedOverhead": "1Gi", "memLock": "Required"}}},
+        {"domain.memory": {"guest": "2Gi", "maxGuest": "4Gi", "hugepages": {"pageSize": "1Gi"}}},
+        {"domain.resources.requests": {"ephemeral-storage": "1Gi", "hugepages-2Mi": 0, "nvidia.com/gpu": 1}},
+        {"domain.chassis": {"manufacturer": "A, B", "version": "1", "serial": "x", "asset": "", "sku": "é"}},
     ],
 )
 def test_good_ones(changes: dict[str, object]) -> None:
@@ -116,7 +167,7 @@ def test_a_zero_request_is_no_request() -> None:
     made = vm(
         {"spec.template.spec.domain.memory": REMOVED, "spec.template.spec.domain.resources.requests": {"memory": 0}}
     )
-    check_compute(causes, made.spec.template.spec.domain, "d")
+    check_compute(causes, made.spec.template.spec, "d")
     assert "no memory requested" in causes.found[0].message
 
 

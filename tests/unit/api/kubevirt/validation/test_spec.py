@@ -20,8 +20,8 @@ def test_the_sample_is_good() -> None:
             "spec.hostname does not conform to the kubernetes DNS_LABEL rules : a lowercase RFC 1123 label",
         ),
         ({"hostname": "a\nb"}, "spec.hostname", "DNS_LABEL rules"),
-        ({"architecture": "arm64"}, "spec.architecture", '"arm64": known to KubeVirt, not supported yet'),
-        ({"architecture": "s390x"}, "spec.architecture", "known to KubeVirt, not supported yet"),
+        ({"architecture": "arm64"}, "spec.architecture", '"arm64": this host runs amd64 guests only'),
+        ({"architecture": "s390x"}, "spec.architecture", "this host runs amd64 guests only"),
         ({"architecture": "m68k"}, "spec.architecture", "unsupported architecture: 'm68k'"),
         (
             {"terminationGracePeriodSeconds": -1},
