@@ -26,7 +26,7 @@ from solovirt.api.registry import VIRTUAL_MACHINE_INSTANCES, VIRTUAL_MACHINES
 from solovirt.compile import explain
 from solovirt.compile.options import Machine
 from solovirt.compile.plan import compile_machine
-from solovirt.host import facts, network, rtc
+from solovirt.host import acpi, facts, filesystems, firmware, kept, network, rtc
 from solovirt.host.model.bindings import (
     ACPITablesBinding,
     Bindings,
@@ -43,7 +43,9 @@ from solovirt.host.model.bindings import (
     VolumeBinding,
 )
 from solovirt.host.model.facts import SEV, HostFacts, HostModel
+from solovirt.host.volumes.claims import Claims
 from solovirt.kit import yaml
+from solovirt.kit.errors import HostError, SolovirtError
 from solovirt.kit.linemap import LineMap
 
 HERE = Path(__file__).parent
@@ -119,15 +121,16 @@ def load(name: str) -> Case:
         prefix = "spec.template.spec"
     else:
         vmi, prefix = decode(VIRTUAL_MACHINE_INSTANCES, document.value, lines=document.lines).object, "spec"
-    firmware = vmi.spec.domain.firmware = vmi.spec.domain.firmware or Firmware()
-    firmware.uuid = firmware.uuid or UUID
+    identified = vmi.spec.domain.firmware = vmi.spec.domain.firmware or Firmware()
+    identified.uuid = identified.uuid or UUID
     default_vmi(vmi)
+    known = host_facts(_read(folder / "host.json", Host))
     return Case(
         name=name,
         spec=vmi.spec,
-        facts=host_facts(_read(folder / "host.json", Host)),
+        facts=known,
         bindings=default_bindings(
-            name, vmi.spec, _read(folder / "bindings.json", Overrides), vmi.metadata.annotations
+            name, vmi.spec, _read(folder / "bindings.json", Overrides), vmi.metadata.annotations, known
         ),
         prefix=prefix,
         lines=document.lines,
@@ -160,9 +163,11 @@ def default_bindings(
     spec: VirtualMachineInstanceSpec,
     overrides: Overrides | None = None,
     annotations: dict[str, str] | None = None,
+    known: HostFacts | None = None,
 ) -> Bindings:
     """Where things would lie on a host like any other."""
     given = overrides or Overrides()
+    places = kept.Places(Path(STATE, "instances", name), Path(STATE, "vms", name))
     run = f"{RUNTIME}/vmi/{name[:8]}"
     macs = {nic.name: f"02:00:00:00:00:{index:02x}" for index, nic in enumerate(spec.domain.devices.interfaces, 1)}
     return Bindings(
@@ -190,7 +195,24 @@ def default_bindings(
         launch_security=given.launch_security,
         host_devices=given.host_devices,
         vsock_cid=given.vsock_cid,
+        firmware=given.firmware or _firmware(spec, known or host_facts(), places),
+        acpi_tables=given.acpi_tables or acpi.plan(spec, places),
+        filesystems=_filesystems(spec, places, Path(run)) | given.filesystems,
     )
+
+
+def _firmware(spec: VirtualMachineInstanceSpec, known: HostFacts, places: kept.Places) -> FirmwareBinding | None:
+    try:
+        return firmware.plan(spec, known, places)
+    except HostError:
+        return None  # compiling it tells
+
+
+def _filesystems(spec: VirtualMachineInstanceSpec, places: kept.Places, run: Path) -> dict[str, FilesystemBinding]:
+    try:
+        return filesystems.plan(spec, "default", Claims(Path(STATE, "volumes")), places, run)
+    except SolovirtError:
+        return {}
 
 
 def volume_binding(instance: str, volume: Volume) -> VolumeBinding:

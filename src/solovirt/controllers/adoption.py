@@ -13,7 +13,7 @@ from pathlib import Path
 from solovirt.api import registry
 from solovirt.controllers.site import Site
 from solovirt.controllers.vmi.reconciler import VirtualMachineInstances
-from solovirt.host import access
+from solovirt.host import access, kept
 from solovirt.kit.errors import SolovirtError
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,18 @@ async def sweep(site: Site, machines: VirtualMachineInstances) -> None:
             await machines.ender.discard(uid)
         except (SolovirtError, OSError, ValueError) as error:
             log.error("what is left of instance %s cannot be removed: %s", uid, error)
+    await _sweep_kept(site, alive)
     await _sweep_grants(site, machines)
+
+
+async def _sweep_kept(site: Site, alive: set[str]) -> None:
+    """UEFI variables and TPMs of VMs that are no more."""
+    owners = alive | {vm.metadata.uid for vm in site.objects.list(registry.VIRTUAL_MACHINES).items}
+    for uid in sorted(await asyncio.to_thread(kept.existing, site.paths) - owners):
+        try:
+            await asyncio.to_thread(kept.discard, site.paths, uid)
+        except SolovirtError as error:
+            log.error("what was kept for VM %s cannot be removed: %s", uid, error)
 
 
 async def _sweep_grants(site: Site, machines: VirtualMachineInstances) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from solovirt.api.kubevirt.defaults import default_vmi
+from solovirt.api.instancetype.find import types_of
 from solovirt.api.kubevirt.virtualmachine import VirtualMachine
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.compile import explain, plan
@@ -26,8 +26,7 @@ def planned(
     """``compile.explain.Explanation`` as JSON. Raises ``Invalid`` or ``HostError`` where no machine can be made."""
     if vmi is None:
         assert vm is not None
-        vmi = factory.make_vmi(vm)
-        default_vmi(vmi)
+        vmi = factory.next_vmi(vm, types_of(vm, site.objects), site.objects)
     prefix = VM_PREFIX if vm is not None else VMI_PREFIX
     given = HostDeviceGiver(site.paths.state, records).plan(vmi, site.paths.sockets(vmi.metadata.uid or "vmi"))
     key = vm.metadata.uid if vm is not None else pins.key(vmi)

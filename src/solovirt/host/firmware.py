@@ -109,9 +109,8 @@ def _wanted(spec: VirtualMachineInstanceSpec) -> _Wanted:
     if launch is not None and launch.snp is not None:
         return _Wanted("for AMD SEV-SNP", must=frozenset({"amd-sev-snp"}), rom=True)
     if launch is not None and launch.sev is not None:
-        encrypted = launch.sev.policy is not None and bool(launch.sev.policy.encrypted_state)
-        name = "amd-sev-es" if encrypted else "amd-sev"
-        return _Wanted("for AMD SEV", must=frozenset({name}), never=frozenset({_SMM, _KEYS}))
+        # Also for SEV-ES: not every descriptor of a build that knows it says "amd-sev-es".
+        return _Wanted("for AMD SEV", must=frozenset({"amd-sev"}), never=frozenset({_SMM, _KEYS}))
     if secure:
         return _Wanted("with secure boot and enrolled keys", must=frozenset({_SECURE, _KEYS}))
     smm = features.smm if features is not None else None

@@ -41,6 +41,14 @@ def open_log(directory_fd: int, name: str = NAME) -> int:
     return fd
 
 
+def names(directory: Path) -> list[str]:
+    """The logs of QEMU and its helpers in an instance's directory."""
+    try:
+        return sorted(name for name in os.listdir(directory) if name.endswith(".log") and name != "serial.log")
+    except FileNotFoundError:
+        return []
+
+
 def last_lines(fd: int, *, since: int = 0, lines: int = 5) -> str:
     """The last lines written after offset ``since``, safe to print; "" when there are none."""
     size = os.fstat(fd).st_size

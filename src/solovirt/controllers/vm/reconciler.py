@@ -6,16 +6,20 @@ know how a machine runs.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from solovirt.api import registry
 from solovirt.api.cdi.datavolume import DataVolume
+from solovirt.api.instancetype.apply import Types
+from solovirt.api.instancetype.find import types_of
 from solovirt.api.kubevirt.virtualmachine import StateChangeRequest, VirtualMachine, VirtualMachineStatus
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.controllers.site import Key, Site
-from solovirt.controllers.vm import backoff, factory, run_strategy, status
+from solovirt.controllers.vm import backoff, factory, revisions, run_strategy, status
 from solovirt.controllers.vm.run_strategy import Action, Decision, Life
 from solovirt.controllers.vm.status import Failure, World
+from solovirt.host import kept
 from solovirt.kit.aio import SerialQueues
 from solovirt.kit.errors import AlreadyExists, NotFound, SolovirtError
 
@@ -57,6 +61,7 @@ class VirtualMachines:
 
     async def _step(self, vm: VirtualMachine) -> None:
         key = _key(vm)
+        vm, missing = await self._keep_types(vm)
         vmi = self._vmi(vm)
         now = self._site.clock()
         strategy = run_strategy.strategy_of(vm.spec)
@@ -77,7 +82,18 @@ class VirtualMachines:
         if (seconds := backoff.forgiven_in(failure, vmi, now)) is not None:
             self.queue.add_after(key, seconds)
         await self._follow_placement(vm, vmi)
+        if missing is not None and decision.action is Action.CREATE:
+            raise missing
         await self._act(vm, vmi, decision, ready)
+        if missing is not None:
+            raise missing
+
+    async def _keep_types(self, vm: VirtualMachine) -> tuple[VirtualMachine, SolovirtError | None]:
+        """Snapshots of its instancetype and preference. Without them a VM can be stopped, and not started."""
+        try:
+            return await revisions.store(self._objects, vm), None
+        except SolovirtError as error:
+            return vm, error
 
     async def _act(
         self, vm: VirtualMachine, vmi: VirtualMachineInstance | None, decision: Decision, ready: bool
@@ -94,16 +110,19 @@ class VirtualMachines:
 
     async def _follow_placement(self, vm: VirtualMachine, vmi: VirtualMachineInstance | None) -> None:
         """A VMI that exists learns where it may run, so that one that found no place starts once it may."""
-        if vmi is None or not Life(vmi.metadata.uid, vmi.status.phase).going or not factory.follow_placement(vm, vmi):
+        if vmi is None or not Life(vmi.metadata.uid, vmi.status.phase).going:
+            return
+        types = self._types(vm)
+        if types is None or not factory.follow_placement(vm, vmi, types):
             return
         try:
-            await self._objects.modify(VMIS, *_key(vmi), lambda found: factory.follow_placement(vm, found))
+            await self._objects.modify(VMIS, *_key(vmi), lambda found: factory.follow_placement(vm, found, types))
         except NotFound:
             return
 
     async def _create(self, vm: VirtualMachine, *, paused: bool) -> None:
-        vmi = factory.make_vmi(vm, paused=paused)
         try:
+            vmi = factory.make_vmi(vm, types_of(vm, self._objects), paused=paused)
             await self._objects.create(VMIS, vmi)
         except AlreadyExists as error:
             text = f"{vm.metadata.name}: a VMI of this name exists that does not belong to the VM"
@@ -152,6 +171,7 @@ class VirtualMachines:
             await self._write_status(key, None)
             return
         await self._objects.records.delete(PINS, vm.metadata.uid)
+        await asyncio.to_thread(kept.discard, self._site.paths, vm.metadata.uid)
         try:
             await self._objects.modify(VMS, *key, lambda found: _remove(found, factory.VM_FINALIZER))
         except NotFound:
@@ -169,7 +189,7 @@ class VirtualMachines:
             data_volumes=self._data_volumes(vm),
             unbound_claim=self._has_unbound_claim(vm),
             failure=failure,
-            restart_required=vmi is not None and Life.of(vmi) is not None and _outdated(vm, vmi),
+            restart_required=vmi is not None and Life.of(vmi) is not None and self._outdated(vm, vmi),
             backing_off=backoff.seconds_left(vm.status.start_failure, now) > 0,
         )
         new = status.compute(world, self._site.now())
@@ -178,6 +198,7 @@ class VirtualMachines:
             # What was asked for meanwhile is not this call's to judge.
             new.state_change_requests = found.status.state_change_requests
             new.desired_generation = found.metadata.generation
+            new.instancetype_ref, new.preference_ref = found.status.instancetype_ref, found.status.preference_ref
             found.status = new
             return True
 
@@ -185,6 +206,19 @@ class VirtualMachines:
             await self._objects.modify(VMS, *key, change, status=True)
         except NotFound:
             pass
+
+    def _outdated(self, vm: VirtualMachine, vmi: VirtualMachineInstance) -> bool:
+        if not Life(vmi.metadata.uid, vmi.status.phase).going:
+            return False
+        types = self._types(vm)
+        return types is not None and factory.restart_required(vm, vmi, types, self._objects)
+
+    def _types(self, vm: VirtualMachine) -> Types | None:
+        """None where something is missing, which ``_keep_types`` tells."""
+        try:
+            return types_of(vm, self._objects)
+        except SolovirtError:
+            return None
 
     def _vmi(self, vm: VirtualMachine) -> VirtualMachineInstance | None:
         vmi = self._objects.find(VMIS, *_key(vm))
@@ -215,10 +249,6 @@ def _merged(present: VirtualMachineStatus, seen: VirtualMachineStatus, decision:
     if present.state_change_requests[:known] != seen.state_change_requests:
         return present.state_change_requests
     return [*decision.requests, *present.state_change_requests[known:]]
-
-
-def _outdated(vm: VirtualMachine, vmi: VirtualMachineInstance) -> bool:
-    return Life(vmi.metadata.uid, vmi.status.phase).going and factory.restart_required(vm, vmi)
 
 
 def _set_always(vm: VirtualMachine) -> bool:

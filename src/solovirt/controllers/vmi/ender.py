@@ -5,6 +5,7 @@ Source: kubevirt pkg/virt-handler/vm.go, ``processVmShutdown``.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from solovirt.controllers.vmi import pins
 from solovirt.controllers.vmi.machines import Machines
 from solovirt.controllers.vmi.records import MachineRecords
 from solovirt.controllers.vmi.users import Users
+from solovirt.host import kept
 from solovirt.hypervisor.instance import Instance
 from solovirt.hypervisor.model import RunState
 from solovirt.kit import timestamps
@@ -105,6 +107,7 @@ class Ender:
         await self.discard(uid)
         if pins.key(vmi) == uid:
             await self._records.drop_pins(uid)
+            await asyncio.to_thread(kept.discard, self._site.paths, uid)
         self._asked.pop(uid, None)
         self._site.events.normal(vmi, "Deleted", "Signaled Deletion")
 

@@ -24,8 +24,9 @@ from solovirt.controllers.vmi.machines import Machines, sockets_of
 from solovirt.controllers.vmi.records import LaunchRecord, MachineRecords
 from solovirt.controllers.vmi.scheduler import Scheduler
 from solovirt.controllers.vmi.users import Users
-from solovirt.host import access
+from solovirt.host import access, equipment
 from solovirt.host.dedicated import realtime
+from solovirt.host.equipment import Equipment
 from solovirt.host.images.pull import Progress
 from solovirt.host.model.bindings import Bindings, KernelBinding, Pins, TaggedDevice, VolumeBinding
 from solovirt.host.volumes.prepare import Context
@@ -44,6 +45,7 @@ class Prepared:
     volumes: dict[str, VolumeBinding]
     kernel: KernelBinding | None
     given: Given = field(default_factory=Given)
+    equipment: Equipment = field(default_factory=Equipment)
 
 
 class Launcher:
@@ -78,7 +80,11 @@ class Launcher:
         volumes = await self._site.volumes.prepare(vmi, context)
         kernel = await self._site.volumes.prepare_kernel(vmi, context)
         told.done()
-        return Prepared(made, run_as, volumes, kernel, given)
+        site, key = self._site, pins.key(vmi)
+        beside = await equipment.prepare(
+            vmi, site.facts, site.paths, key, made, self._lookup, run_as, prefix=VMI_PREFIX
+        )
+        return Prepared(made, run_as, volumes, kernel, given, beside)
 
     def forget(self, uid: str) -> None:
         """Lets go of what was chosen for a machine that will not be started."""

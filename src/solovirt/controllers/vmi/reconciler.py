@@ -72,6 +72,7 @@ class VirtualMachineInstances:
         await self.agents.close()
         await self.probes.close()
         await self.credentials.close()
+        await self.watch.close()
 
     async def keep_logs_small(self) -> None:
         """A guest can write without end, to its serial console and into QEMU's mouth. Runs until it is cancelled."""
@@ -101,7 +102,7 @@ class VirtualMachineInstances:
                     self.credentials.agent_connected(uid)
             case "agent-disconnected":
                 self.agents.disconnected(uid)
-            case "io-error" | "panicked" | "watchdog":
+            case "io-error" | "panicked" | "watchdog" | "helper-exited":
                 self._warn(uid, event)
             case _:
                 pass
@@ -280,6 +281,8 @@ class VirtualMachineInstances:
             if event.detail == "poweroff":  # QEMU goes without another word
                 self._watchdogs.add(uid)
             self._site.events.warning(vmi, "Watchdog", f"The guest did not feed its watchdog (action: {event.detail})")
+        elif event.kind == "helper-exited":
+            self._site.events.warning(vmi, "HelperExited", f"The guest goes on without its helper: {event.detail}")
         elif event.kind == "io-error":
             self._site.events.warning(vmi, "IOerror", f"VM Paused due to IO error at the volume: {event.detail}")
         else:
@@ -299,7 +302,7 @@ def _key(vmi: VirtualMachineInstance) -> Key:
 
 def _trim_logs(directories: Iterable[Path]) -> None:
     for directory in directories:
-        for name in (SERIAL_LOG, logfile.NAME):
+        for name in (SERIAL_LOG, *logfile.names(directory)):
             try:
                 if logfile.trim(directory, name):
                     log.info("instance %s: %s was cut, its end is in %s.1", directory.name, name, name)

@@ -10,6 +10,7 @@ from solovirt.controllers.vmi.agent import AgentMonitor
 from solovirt.controllers.vmi.credentials import Credentials
 from solovirt.controllers.vmi.interfaces import merge
 from solovirt.controllers.vmi.lookup import StoreLookup
+from solovirt.controllers.vmi.metrics import Metrics
 from solovirt.controllers.vmi.probe_actions import Reach
 from solovirt.controllers.vmi.probing import Probes
 from solovirt.controllers.vmi.records import LaunchRecord
@@ -29,6 +30,7 @@ class Watch:
         self._agents = agents
         self._probes = probes
         self._credentials = credentials
+        self._metrics = Metrics(site)
 
     def look(self, vmi: VirtualMachineInstance, instance: Instance, record: LaunchRecord | None) -> status.View:
         """What is known of the machine now. Begins to watch what is not watched yet."""
@@ -36,6 +38,7 @@ class Watch:
         if instance.agent.connected:
             self._agents.connected(instance)
         self._credentials.watch(vmi, instance)
+        self._metrics.watch(vmi, instance)
         view = status.View(
             facts=self._site.facts,
             state=instance.run_state,
@@ -56,6 +59,10 @@ class Watch:
         self._agents.disconnected(uid)
         self._probes.forget(uid)
         self._credentials.forget(uid)
+        self._metrics.forget(uid)
+
+    async def close(self) -> None:
+        await self._metrics.close()
 
     def _conditions(self, vmi: VirtualMachineInstance) -> tuple[Condition, ...]:
         uid = vmi.metadata.uid
