@@ -247,7 +247,7 @@ def render(all_fields: Mapping[str, Field], known: Mapping[str, Entry]) -> str:
 
 
 def _section(field: Field, all_fields: Mapping[str, Field]) -> str:
-    """What a field is told with: a part of the domain, a kind of device, a source of volumes, or a field of the spec."""
+    """What a field is told with: a part of the domain, a kind of device, a source of volumes, a field of the spec."""
     if field.path.startswith(VM):
         return "DataVolume templates" if field.path.startswith(f"{VM}dataVolumeTemplates") else "VirtualMachine"
     parts = field.path.split(".")

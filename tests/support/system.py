@@ -39,7 +39,9 @@ IMAGES = "/apis/subresources.solovirt.io/v1/images"
 CORE = "/api/v1/namespaces/default"
 CLAIMS = f"{CORE}/persistentvolumeclaims"
 DATA_VOLUMES = "/apis/cdi.kubevirt.io/v1beta1/namespaces/default/datavolumes"
-COLLECTIONS = (VMS, VMIS, DATA_VOLUMES, CLAIMS, f"{CORE}/secrets", f"{CORE}/configmaps")
+REPLICA_SETS = f"{KUBEVIRT}/virtualmachineinstancereplicasets"
+POOLS = "/apis/pool.kubevirt.io/v1beta1/namespaces/default/virtualmachinepools"
+COLLECTIONS = (POOLS, REPLICA_SETS, VMS, VMIS, DATA_VOLUMES, CLAIMS, f"{CORE}/secrets", f"{CORE}/configmaps")
 """What a test may make, in the order in which it is deleted."""
 
 T = TypeVar("T")
