@@ -23,7 +23,7 @@ from solovirt.host.model.bindings import Bindings, DiskImage, Pins
 from solovirt.host.model.facts import HostFacts
 from solovirt.kit.json import Json, JsonObject, decode_object, encode
 from tests.golden.cases import RUNTIME, STATE, Case
-from tests.real.compile import standins
+from tests.real.compile import beside, standins
 
 TIME_LIMIT = 30.0
 _SIZE = 1 << 20
@@ -50,7 +50,9 @@ def on_disk(case: Case) -> Iterator[Bindings]:
             for path in filter(None, (bindings.kernel.kernel, bindings.kernel.initrd)):
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
                 Path(path).write_bytes(_kernel())
-        yield bindings
+        bindings = beside.made(case, bindings, base)
+        with beside.served(case, bindings, base):
+            yield bindings
     finally:
         shutil.rmtree(base)
 
@@ -86,7 +88,7 @@ def _session(words: list[str], qmp: str, commands: list[tuple[str, JsonObject]])
     with tempfile.TemporaryFile() as printed:
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=printed, stderr=printed)
         try:
-            answers = _talk(process, qmp, commands)
+            answers = talk(process, qmp, commands)
             process.wait(TIME_LIMIT)
         except (AssertionError, OSError) as error:
             printed.seek(0)
@@ -99,7 +101,8 @@ def _session(words: list[str], qmp: str, commands: list[tuple[str, JsonObject]])
     return answers
 
 
-def _talk(process: subprocess.Popen[bytes], path: str, commands: list[tuple[str, JsonObject]]) -> list[Json]:
+def talk(process: subprocess.Popen[bytes], path: str, commands: list[tuple[str, JsonObject]]) -> list[Json]:
+    """Says the commands over QMP, as soon as QEMU listens. Returns the answers, that of the greeting first."""
     deadline = time.monotonic() + TIME_LIMIT
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(TIME_LIMIT)

@@ -67,7 +67,19 @@ def _pairs(words: list[str]) -> list[tuple[str, str | None]]:
     return pairs
 
 
+_PAGES = ("hugetlb", "hugetlbsize", "prealloc", "host-nodes", "policy")
+"""Keys of memory that a host without huge pages or without several nodes refuses; ``test_hugepages`` has them."""
+
+
+def _memory(described: JsonObject) -> JsonObject:
+    if described.get("qom-type") == "memory-backend-file":
+        described = {**described, "mem-path": "/dev/shm"}
+    return {key: value for key, value in described.items() if key not in _PAGES}
+
+
 def _stand_in(flag: str, value: str) -> str:
+    if flag == "-object" and "memory-backend" in value:
+        return encode(_memory(decode_object(value))).decode()
     if flag == "-netdev":
         netdev = decode_object(value)
         if get_str(netdev, "type") in ABSENT_BACKENDS:
