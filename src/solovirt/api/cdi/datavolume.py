@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from urllib.parse import urlsplit
-
 import msgspec
 
 from solovirt.api.causes import INVALID, REQUIRED, Causes
+from solovirt.api.cdi.sources import (
+    BlankSource,
+    DataVolumeImport,
+    HTTPSource,
+    SourceReference,
+    check_source,
+    check_source_reference,
+)
 from solovirt.api.columns import crd_age
 from solovirt.api.core.persistentvolumeclaim import PersistentVolumeClaimSpec, check_claim_spec, check_modes
 from solovirt.api.kubevirt.spec.compute import Quantity
@@ -17,28 +22,7 @@ from solovirt.api.quantities import check_storage
 from solovirt.api.resource import Column, Resource
 from solovirt.kit.errors import Cause
 
-CHECKSUM_DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
-_CHECKSUM = re.compile(r"(?P<algorithm>[a-z0-9]+):(?P<digest>[0-9a-fA-F]+)")
-
-
-class HTTPSource(Model):
-    __known_unsupported__ = frozenset(
-        {"secretRef", "certConfigMap", "extraHeaders", "secretExtraHeaders", "insecureSkipVerify"}
-    )
-
-    url: str
-    checksum: str = ""
-
-
-class BlankSource(Model):
-    """``blank: {}``."""
-
-
-class DataVolumeImport(Model):
-    __known_unsupported__ = frozenset({"s3", "gcs", "registry", "pvc", "snapshot", "upload", "imageio", "vddk"})
-
-    http: HTTPSource | None = None
-    blank: BlankSource | None = None
+__all__ = ["RESOURCE", "BlankSource", "DataVolume", "DataVolumeImport", "DataVolumeSpec", "HTTPSource", "validate"]
 
 
 class StorageResources(Model):
@@ -56,14 +40,26 @@ class StorageSpec(Model):
     volume_name: str = ""
 
 
+class Checkpoint(Model):
+    """A stage of a warm import from another hypervisor."""
+
+    previous: str
+    current: str
+
+
 class DataVolumeSpec(Model):
-    __known_unsupported__ = frozenset({"sourceRef", "checkpoints", "finalCheckpoint", "priorityClassName"})
+    """``priorityClassName`` and ``serviceAccountName`` are of the pods that CDI starts: kept, without effect."""
 
     source: DataVolumeImport | None = None
+    source_ref: SourceReference | None = None
     pvc: PersistentVolumeClaimSpec | None = None
     storage: StorageSpec | None = None
     content_type: str = ""
     preallocation: bool | None = None
+    priority_class_name: str = ""
+    service_account_name: str = ""
+    checkpoints: list[Checkpoint] = msgspec.field(default_factory=list)
+    final_checkpoint: bool = False
 
 
 class DataVolumeStatus(Model):
@@ -91,13 +87,9 @@ def validate(new: DataVolume, old: DataVolume | None) -> list[Cause]:
 
 def check_data_volume_spec(causes: Causes, spec: DataVolumeSpec, field: str) -> None:
     """Also of ``spec.dataVolumeTemplates[]`` in a VirtualMachine."""
-    _check_source(causes, spec.source, f"{field}.source")
-    if spec.content_type == "archive":
-        causes.known_unsupported(f"{field}.contentType", spec.content_type)
-    elif spec.content_type not in ("", "kubevirt"):
+    _check_origin(causes, spec, field)
+    if spec.content_type not in ("", "kubevirt", "archive"):
         causes.invalid(f"{field}.contentType", spec.content_type, "ContentType not one of: kubevirt, archive")
-    if spec.preallocation:
-        causes.known_unsupported(f"{field}.preallocation", "true")
     if (spec.pvc is None) == (spec.storage is None):
         places = f"{field}.pvc and {field}.storage"
         if spec.pvc is None:
@@ -109,49 +101,29 @@ def check_data_volume_spec(causes: Causes, spec: DataVolumeSpec, field: str) -> 
     if spec.storage is not None:
         check_modes(causes, spec.storage.access_modes, spec.storage.volume_mode, f"{field}.storage")
         resources = spec.storage.resources
-        check_storage(causes, resources.requests, resources.limits, f"{field}.storage.resources", required=True)
+        place = f"{field}.storage.resources"
+        check_storage(causes, resources.requests, resources.limits, place, required=not _is_clone(spec))
 
 
-def _check_source(causes: Causes, source: DataVolumeImport | None, field: str) -> None:
-    if source is None:
-        causes.required(field, "Data volume should have either Source, SourceRef or be externally populated")
-        return
-    if (source.http is None) == (source.blank is None):
-        text = "Multiple data volume sources specified" if source.http else "Missing data volume source"
-        causes.add(INVALID if source.http else REQUIRED, field, f"{field}: {text}")
-    if source.http is not None:
-        _check_http(causes, source.http, f"{field}.http")
+def _is_clone(spec: DataVolumeSpec) -> bool:
+    """Whether the size may be that of the source."""
+    source = spec.source
+    cloned = source is not None and (source.pvc is not None or source.snapshot is not None)
+    return spec.storage is not None and (cloned or spec.source_ref is not None)
 
 
-def _check_http(causes: Causes, http: HTTPSource, field: str) -> None:
-    if problem := _url_problem(http.url):
-        causes.invalid(f"{field}.url", http.url, problem)
-    if not http.checksum:
-        return
-    match = _CHECKSUM.fullmatch(http.checksum)
-    if match is None or match["algorithm"] not in CHECKSUM_DIGITS:
-        causes.invalid(
-            f"{field}.checksum", http.checksum, "must be <algorithm>:<hex>, of " + ", ".join(CHECKSUM_DIGITS)
-        )
-    elif len(match["digest"]) != CHECKSUM_DIGITS[match["algorithm"]]:
-        digits = CHECKSUM_DIGITS[match["algorithm"]]
-        causes.invalid(f"{field}.checksum", http.checksum, f"a {match['algorithm']} checksum has {digits} hex digits")
-
-
-def _url_problem(url: str) -> str:
-    """CDI takes http and https only. Characters that no URL has would reach log files and other programs."""
-    if not url:
-        return "must be set"
-    if not url.isascii() or not url.isprintable() or " " in url:
-        return "must be made of printable ASCII without spaces"
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        return f"not a URL: {error}"
-    if parts.scheme not in ("http", "https"):
-        return "Invalid source URL, scheme must be http or https"
-    return "" if parts.hostname and port != 0 else "Invalid source URL, it has no host"
+def _check_origin(causes: Causes, spec: DataVolumeSpec, field: str) -> None:
+    """Exactly one of source and sourceRef, and what is wrong with it."""
+    if (spec.source is None) == (spec.source_ref is None):
+        text = "Data volume should have either Source or SourceRef, or be externally populated"
+        if spec.source is None:
+            causes.required(f"{field}.source", text)
+        else:
+            causes.add(INVALID, f"{field}.source", f"{field}.source: {text}")
+    if spec.source is not None:
+        check_source(causes, spec.source, spec.content_type, f"{field}.source")
+    if spec.source_ref is not None:
+        check_source_reference(causes, spec.source_ref, f"{field}.sourceRef")
 
 
 RESOURCE = Resource(

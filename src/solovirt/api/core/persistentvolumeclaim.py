@@ -77,9 +77,7 @@ def check_modes(causes: Causes, access_modes: list[str], volume_mode: str, field
             causes.not_supported(f"{field}.accessModes", mode, ACCESS_MODES)
     if "ReadWriteOncePod" in access_modes and len(access_modes) > 1:
         causes.forbidden(f"{field}.accessModes", "may not use ReadWriteOncePod with other access modes")
-    if volume_mode == BLOCK:
-        causes.known_unsupported(f"{field}.volumeMode", volume_mode)
-    elif volume_mode not in ("", FILESYSTEM):
+    if volume_mode not in ("", FILESYSTEM, BLOCK):
         causes.not_supported(f"{field}.volumeMode", volume_mode, (BLOCK, FILESYSTEM))
 
 

@@ -11,13 +11,16 @@ from collections.abc import Callable
 from solovirt.api import registry
 from solovirt.api.cdi.datavolume import DataVolume
 from solovirt.api.core.persistentvolumeclaim import PersistentVolumeClaim, PersistentVolumeClaimSpec, VolumeResources
+from solovirt.api.kubevirt.spec.compute import Quantity
 from solovirt.api.meta import Condition, ObjectMeta, set_condition
 from solovirt.controllers.jobs import Jobs
 from solovirt.controllers.site import Key, Site
 from solovirt.controllers.vm.factory import owner
 from solovirt.host.model.bindings import DiskImage
+from solovirt.host.volumes.claims import THICK
+from solovirt.host.volumes.imports import unsupported
 from solovirt.kit.aio import SerialQueues
-from solovirt.kit.errors import AlreadyExists, NotFound, SolovirtError
+from solovirt.kit.errors import AlreadyExists, Invalid, NotFound, SolovirtError
 from solovirt.kit.json import clone
 
 DVS, CLAIMS = registry.DATA_VOLUMES, registry.PERSISTENT_VOLUME_CLAIMS
@@ -56,9 +59,18 @@ class DataVolumes:
             self._uids[key] = volume.metadata.uid
         if volume.status.phase == SUCCEEDED:
             return
+        if lacking := unsupported(volume.spec):
+            await self._refuse(volume, lacking)
+            return
         claim = await self._claim(volume)
         if claim is not None:
             await self._fill(volume, key)
+
+    async def _refuse(self, volume: DataVolume, lacking: str) -> None:
+        """Nothing that is tried again would help."""
+        if volume.status.phase != FAILED:
+            self._site.events.warning(volume, "Error", f"Unable to process data: {lacking}")
+        await self._write(volume, lambda found: self._failed(found, lacking, again=False))
 
     async def _fill(self, volume: DataVolume, key: Key) -> None:
         job = self._jobs.get(key)
@@ -98,7 +110,13 @@ class DataVolumes:
         claim = self._site.objects.find(CLAIMS, *key)
         if claim is None:
             try:
-                claim = await self._site.objects.create(CLAIMS, make_claim(volume))
+                claim = await self._site.objects.create(CLAIMS, make_claim(volume, self._source_size(volume)))
+            except Invalid as error:
+                # Only a clone may leave its size out, and its source may not be there yet.
+                self._site.events.warning(volume, "ErrClaimNotValid", str(error))
+                await self._write(volume, lambda found: self._phase(found, PENDING))
+                self.queue.retry(key)
+                return None
             except AlreadyExists:
                 claim = self._site.objects.get(CLAIMS, *key)
         ours = any(ref.uid == volume.metadata.uid for ref in claim.metadata.owner_references)
@@ -110,6 +128,14 @@ class DataVolumes:
         await self._write(volume, lambda found: self._phase(found, PENDING))
         self.queue.retry(key)
         return None
+
+    def _source_size(self, volume: DataVolume) -> Quantity | None:
+        """What a clone has when it does not say how large it is to be."""
+        source = volume.spec.source
+        if source is None or source.pvc is None:
+            return None
+        found = self._site.objects.find(CLAIMS, source.pvc.namespace, source.pvc.name)
+        return found.spec.resources.requests.get("storage") if found is not None else None
 
     def _report(self, key: Key, share: float | None) -> None:
         self._progress[key] = percent(share)
@@ -135,10 +161,10 @@ class DataVolumes:
         volume.status.progress = progress
         self._conditions(volume, bound=True, running=True, reason="Pod is running", message="")
 
-    def _failed(self, volume: DataVolume, message: str) -> None:
+    def _failed(self, volume: DataVolume, message: str, *, again: bool = True) -> None:
         volume.status.phase = FAILED
-        volume.status.restart_count += 1
-        self._conditions(volume, bound=True, running=False, reason="Error", message=message)
+        volume.status.restart_count += again
+        self._conditions(volume, bound=again, running=False, reason="Error", message=message)
 
     def _succeeded(self, volume: DataVolume) -> None:
         volume.status.phase = SUCCEEDED
@@ -172,8 +198,8 @@ class DataVolumes:
             pass
 
 
-def make_claim(volume: DataVolume) -> PersistentVolumeClaim:
-    """The claim that a DataVolume owns."""
+def make_claim(volume: DataVolume, source_size: Quantity | None = None) -> PersistentVolumeClaim:
+    """The claim that a DataVolume owns; ``source_size`` is for a clone that names none."""
     meta = volume.metadata
     if volume.spec.pvc is not None:
         spec = clone(volume.spec.pvc)
@@ -187,12 +213,17 @@ def make_claim(volume: DataVolume) -> PersistentVolumeClaim:
             volume_mode=storage.volume_mode,
             volume_name=storage.volume_name,
         )
+    if source_size is not None:
+        spec.resources.requests.setdefault("storage", source_size)
+    annotations = dict(meta.annotations)
+    if volume.spec.preallocation:
+        annotations.setdefault(THICK[0], "true")
     return PersistentVolumeClaim(
         metadata=ObjectMeta(
             name=meta.name,
             namespace=meta.namespace,
             labels={**meta.labels, "app": "containerized-data-importer"},
-            annotations=dict(meta.annotations),
+            annotations=annotations,
             owner_references=[owner(volume, DVS.api_version, DVS.kind)],
         ),
         spec=spec,

@@ -114,7 +114,9 @@ def _data_volume(name: str, namespace: str, objects: Objects) -> Iterator[Missin
             yield Missing("FailedPvcNotFound", f'DataVolume "{name}" not found', storage=True)
     elif found.status.phase != "Succeeded":
         phase = found.status.phase or "Pending"
-        yield Missing("NotAllDVsReady", f'DataVolume "{name}" is {phase}', storage=True)
+        why = next((one.message for one in found.status.conditions if one.type == "Running" and one.message), "")
+        text = f'DataVolume "{name}" is {phase}' + (f": {why}" if why else "")
+        yield Missing("NotAllDVsReady", text, storage=True)
     else:
         yield from _claim(name, namespace, objects)
 

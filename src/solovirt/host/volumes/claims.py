@@ -22,6 +22,12 @@ from solovirt.kit.names import is_dns_subdomain
 
 FORMAT = "qcow2"
 _DISK = "disk.qcow2"
+THICK = ("cdi.kubevirt.io/storage.preallocation", "cdi.kubevirt.io/storage.thick-provisioned")
+"""Annotations of claims that keep all of their space, in CDI's words."""
+
+
+def is_thick(claim: PersistentVolumeClaim) -> bool:
+    return any(claim.metadata.annotations.get(name) == "true" for name in THICK)
 
 
 def requested_size(claim: PersistentVolumeClaim) -> int:
@@ -62,14 +68,14 @@ class Claims:
         found = inspect(path, name=f"of claim {namespace}/{name}")
         return DiskImage(path=str(path), format=FORMAT, size=found.virtual_size)
 
-    async def create(self, namespace: str, name: str, size: int) -> DiskImage:
+    async def create(self, namespace: str, name: str, size: int, *, preallocate: bool = False) -> DiskImage:
         """An empty disk of ``size`` bytes; one that is there already stays as it is (it is never made smaller)."""
         path = self.disk(namespace, name)
         found = await asyncio.to_thread(self.find, namespace, name)
         if found is not None:
             return found
         await self.make_directory(namespace, name)
-        await qemu_img.create(path, size)
+        await qemu_img.create(path, size, preallocate=preallocate)
         return DiskImage(path=str(path), format=FORMAT, size=qemu_img.whole_sectors(size))
 
     async def make_directory(self, namespace: str, name: str) -> Path:

@@ -18,7 +18,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -116,8 +116,12 @@ class _Plain(http.client.HTTPConnection):
 
 
 class _Secure(http.client.HTTPSConnection):
-    def __init__(self, wire: Wire, host: str, *, timeout: float) -> None:
-        super().__init__(host, timeout=timeout, context=ssl.create_default_context())
+    def __init__(self, wire: Wire, insecure: bool, host: str, *, timeout: float) -> None:
+        trust = ssl.create_default_context()
+        if insecure:
+            trust.check_hostname = False
+            trust.verify_mode = ssl.CERT_NONE
+        super().__init__(host, timeout=timeout, context=trust)
         self._wire = wire
 
     def connect(self) -> None:
@@ -126,24 +130,25 @@ class _Secure(http.client.HTTPSConnection):
 
 
 class _Handler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, insecure: bool) -> None:
         super().__init__()
         self._wire = wire
+        self._insecure = insecure
 
     def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
         return self.do_open(functools.partial(_Plain, self._wire), req)
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(functools.partial(_Secure, self._wire), req)
+        return self.do_open(functools.partial(_Secure, self._wire, self._insecure), req)
 
 
-def _opener(wire: Wire) -> urllib.request.OpenerDirector:
+def _opener(wire: Wire, *, insecure: bool) -> urllib.request.OpenerDirector:
     """Without urllib's file:, ftp: and data: handlers."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
         urllib.request.UnknownHandler(),
-        _Handler(wire),
+        _Handler(wire, insecure),
         urllib.request.HTTPDefaultErrorHandler(),
         _Redirects(),
         urllib.request.HTTPErrorProcessor(),
@@ -232,17 +237,23 @@ def download(
     checkpoint: Checkpoint,
     progress: Callable[[int, int | None], None],
     wire: Wire | None = None,
+    extra: Sequence[str] = (),
+    insecure: bool = False,
 ) -> int:
     """Fetches into the new file ``target`` and returns its size after unpacking.
 
     ``limit`` bounds what arrives and what it unpacks to; ``progress`` gets (bytes arrived, bytes expected or None).
-    ``wire.cut()`` ends it from outside.
+    ``wire.cut()`` ends it from outside. ``extra`` are headers ("Name: value") for every request; ``insecure`` takes any
+    certificate.
     Raises ``HostError`` (``ImportFailed``, ``ImportTooLarge``, ``ChecksumMismatch``), ``OSError`` of the local file.
     """
     check_url(url)
     request = urllib.request.Request(url, headers={"User-Agent": "solovirt", "Accept-Encoding": "identity"})
+    for header in extra:
+        name, _, value = header.partition(":")
+        request.add_header(name, value.strip())
     try:
-        with _opener(wire or Wire()).open(request, timeout=_TIMEOUT) as response:
+        with _opener(wire or Wire(), insecure=insecure).open(request, timeout=_TIMEOUT) as response:
             with SparseWriter(target) as writer:
                 _receive(response, writer, limit, checksum, checkpoint, progress)
                 writer.commit()

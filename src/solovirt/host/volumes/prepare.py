@@ -31,7 +31,7 @@ from solovirt.host.images.store import ImageStore
 from solovirt.host.model.bindings import DiskImage, KernelBinding, TaggedDevice, VolumeBinding
 from solovirt.host.network import hostname
 from solovirt.host.volumes import allocation, hostdisk, iso, metrics, overlay, reservations, seeds
-from solovirt.host.volumes.claims import Claims
+from solovirt.host.volumes.claims import Claims, is_thick
 from solovirt.host.volumes.cloudinit import Contents, Machine
 from solovirt.host.volumes.shown import shown_as_disk
 from solovirt.kit import quantity
@@ -39,7 +39,6 @@ from solovirt.kit.errors import Cause, HostError, Invalid, NotFound, SolovirtErr
 from solovirt.kit.paths import Paths
 
 _UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
-THICK = ("cdi.kubevirt.io/storage.preallocation", "cdi.kubevirt.io/storage.thick-provisioned")
 _PATIENCE = 0.5
 """Seconds that other volumes get to report their errors too, once one has failed."""
 
@@ -287,11 +286,6 @@ class Volumes:
 def _matches_volume(disk: Disk) -> bool:
     matched = disk.block_size.match_volume if disk.block_size is not None else None
     return matched is not None and matched.enabled is not False
-
-
-def is_thick(claim: PersistentVolumeClaim) -> bool:
-    """Whether the claim is to keep all of its space, in CDI's words."""
-    return any(claim.metadata.annotations.get(name) == "true" for name in THICK)
 
 
 def _make_metrics(path: Path) -> None:

@@ -26,6 +26,8 @@ _QUICK = tools.Confinement(address_space=_MEMORY, cpu_seconds=60)
 _QUICK_TIMEOUT = 60.0
 _CONVERT_CPU = 4 * 3600
 _CONVERT_TIMEOUT = 24 * 3600.0
+_THICK = {"preallocation": "falloc"}
+"""All space is reserved on the host, and not written."""
 _TEMPLATES = Templates()
 _PERCENT = re.compile(rb"\((\d+(?:\.\d+)?)/100%\)")
 
@@ -45,7 +47,9 @@ def whole_sectors(size: int) -> int:
     return -(-size // SECTOR) * SECTOR
 
 
-async def create(path: Path, size: int, *, backing: DiskImage | None = None, durable: bool = True) -> None:
+async def create(
+    path: Path, size: int, *, backing: DiskImage | None = None, durable: bool = True, preallocate: bool = False
+) -> None:
     """A new thin qcow2 of ``size`` bytes, over ``backing`` if given; it appears whole or not at all.
 
     The backing file is not opened (``-u``): its format and size are known. Replaces nothing: an existing ``path``
@@ -54,18 +58,19 @@ async def create(path: Path, size: int, *, backing: DiskImage | None = None, dur
     """
     partial = path.with_name(path.name + files.PARTIAL)
     partial.unlink(missing_ok=True)
-    values = {"compat": "1.1"}
+    values = {"compat": "1.1"} | (_THICK if preallocate else {})
     unsafe: list[str] = []
     if backing is not None:
         values |= {"backing_file": backing.path, "backing_fmt": backing.format}
         unsafe = ["-u"]
     arguments = ("create", "-q", "-f", "qcow2", *unsafe, "-o", options(values))
     key = (*arguments, str(whole_sectors(size)))
-    template = _TEMPLATES.get(key)
+    template = None if preallocate else _TEMPLATES.get(key)
     try:
         if template is None:
             await _run([*arguments, _plain(partial), key[-1]], path.parent, f"creating {path.name}")
-            await asyncio.to_thread(_TEMPLATES.keep, key, partial)
+            if not preallocate:
+                await asyncio.to_thread(_TEMPLATES.keep, key, partial)
         else:
             await asyncio.to_thread(_write, template, partial)
         await asyncio.to_thread(_publish_new, partial, path, durable)
@@ -85,14 +90,16 @@ def _publish_new(partial: Path, path: Path, durable: bool) -> None:
         files.publish(partial, path, durable=durable)
 
 
-async def resize(path: Path, image_format: str, size: int) -> None:
+async def resize(path: Path, image_format: str, size: int, *, preallocate: bool = False) -> None:
     """Grows an image that nobody has open. Raises ``HostError`` (``VolumeInUse`` while QEMU has it).
 
     A QEMU wrote the file last, and a guest may have taken it over: for a root daemon qemu-img runs as an unprivileged
     user that has this descriptor and nothing else.
     """
     with files.telling(path.parent, f"growing {path.name}"), _handed(Path(_plain(path)), os.O_RDWR) as descriptor:
-        arguments = ["resize", "-q", "-f", image_format, f"/proc/self/fd/{descriptor}", str(whole_sectors(size))]
+        thick = [f"--preallocation={_THICK['preallocation']}"] if preallocate else []
+        arguments = ["resize", "-q", "-f", image_format, *thick, f"/proc/self/fd/{descriptor}"]
+        arguments.append(str(whole_sectors(size)))
         confinement = tools.Confinement(_QUICK.address_space, _QUICK.cpu_seconds, _helper())
         await _run(arguments, path.parent, f"growing {path.name}", confinement=confinement, pass_fds=(descriptor,))
         await asyncio.to_thread(os.fsync, descriptor)
@@ -103,14 +110,20 @@ def _helper() -> tuple[int, int] | None:
 
 
 async def convert(
-    source: Path, source_format: str, target: Path, progress: Callable[[float], None] | None = None
+    source: Path,
+    source_format: str,
+    target: Path,
+    progress: Callable[[float], None] | None = None,
+    *,
+    preallocate: bool = False,
 ) -> None:
     """``source`` copied into the new qcow2 ``target`` (which must not exist); ``progress`` gets 0..1.
 
     For a root daemon qemu-img runs as an unprivileged user that has these two descriptors and nothing else.
     """
     with _handed(source, os.O_RDONLY) as reading, _handed(target, os.O_RDWR | os.O_CREAT | os.O_EXCL) as writing:
-        arguments = ["convert", "-p", "-f", source_format, "-O", "qcow2", "-o", options({"compat": "1.1"})]
+        values = {"compat": "1.1"} | (_THICK if preallocate else {})
+        arguments = ["convert", "-p", "-f", source_format, "-O", "qcow2", "-o", options(values)]
         arguments += [f"/proc/self/fd/{reading}", f"/proc/self/fd/{writing}"]
         await _run(
             arguments,

@@ -2,7 +2,6 @@ import pytest
 
 from solovirt.api.cdi.datavolume import RESOURCE, DataVolume, validate
 from solovirt.api.decode import decode
-from solovirt.kit.errors import Invalid
 from solovirt.kit.json import JsonObject
 
 from ..samples import REMOVED, changed
@@ -29,7 +28,14 @@ def messages(new: DataVolume, old: DataVolume | None = None) -> list[str]:
     "changes",
     [
         {},
-        {"spec.source": {"blank": {}}, "spec.contentType": "kubevirt"},
+        {"spec.source": {"blank": {}}, "spec.contentType": "kubevirt", "spec.preallocation": True},
+        {"spec.contentType": "archive", "spec.storage.storageClassName": "fast", "spec.storage.volumeMode": "Block"},
+        {"spec.priorityClassName": "high", "spec.serviceAccountName": "importer"},
+        {
+            "spec.source": {"vddk": {"secretRef": "s", "uuid": "u", "backingFile": "f", "thumbprint": "t"}},
+            "spec.checkpoints": [{"previous": "a", "current": "b"}],
+            "spec.finalCheckpoint": True,
+        },
         {"spec.source.http.checksum": SHA, "spec.source.http.url": "http://[::1]:8080/x?y=z"},
         {
             "spec.storage": REMOVED,
@@ -62,11 +68,9 @@ def test_good_ones(changes: dict[str, object]) -> None:
             'spec.source.http.checksum: Invalid value: "crc:12": must be',
         ),
         ({"spec.source.http.checksum": "sha256:12"}, 'spec.source.http.checksum: Invalid value: "sha256:12": a sha256'),
-        ({"spec.preallocation": True}, 'spec.preallocation "true": known to KubeVirt, not supported yet'),
-        ({"spec.contentType": "archive"}, 'spec.contentType "archive": known to KubeVirt, not supported yet'),
+        ({"spec.sourceRef": {"kind": "DataSource", "name": "x"}}, "spec.source: Data volume should have either Source"),
         ({"spec.contentType": "x"}, 'spec.contentType: Invalid value: "x": ContentType not one of: kubevirt, archive'),
         ({"spec.storage": REMOVED}, "spec: Missing storage definition, one of spec.pvc and spec.storage must be set"),
-        ({"spec.storage.volumeMode": "Block"}, 'spec.storage.volumeMode "Block": known to KubeVirt'),
         ({"spec.storage.resources": {}}, "spec.storage.resources.requests.storage: Required value"),
     ],
 )
@@ -89,9 +93,11 @@ def test_the_spec_is_immutable() -> None:
     ]
 
 
-def test_sources_that_only_cdi_has_are_refused_by_name() -> None:
-    with pytest.raises(Invalid, match=r"spec\.source\.registry: known to KubeVirt, not supported yet"):
-        volume({"spec.source": {"registry": {"url": "docker://x"}}})
+def test_a_clone_may_leave_its_size_out() -> None:
+    clone = {"pvc": {"namespace": "a", "name": "b"}}
+    assert messages(volume({"spec.source": clone, "spec.storage": {}})) == []
+    reference = {"kind": "DataSource", "name": "fedora", "namespace": "images"}
+    assert messages(volume({"spec.source": REMOVED, "spec.sourceRef": reference, "spec.storage": {}})) == []
 
 
 def test_columns() -> None:

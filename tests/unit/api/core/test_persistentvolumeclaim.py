@@ -55,7 +55,6 @@ def test_a_good_claim() -> None:
             {"spec.resources.requests.storage": "1GB"},
             'spec.resources.requests.storage: Invalid value: "1GB": quan',
         ),
-        ({"spec.volumeMode": "Block"}, 'spec.volumeMode "Block": known to KubeVirt, not supported yet'),
         ({"spec.volumeMode": "x"}, 'spec.volumeMode: Unsupported value: "x": supported values: "Block", "Filesystem"'),
         ({"metadata.name": "../x"}, 'metadata.name: Invalid value: "../x"'),
     ],

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -17,10 +18,19 @@ from solovirt.api.cdi.datavolume import (
     StorageResources,
     StorageSpec,
 )
+from solovirt.api.cdi.sources import (
+    ClaimReference,
+    GCSSource,
+    ImageIOSource,
+    RegistrySource,
+    S3Source,
+    UploadSource,
+    VDDKSource,
+)
 from solovirt.api.core.persistentvolumeclaim import PersistentVolumeClaimSpec, VolumeResources
 from solovirt.host.images.tools import Completed
 from solovirt.host.volumes.claims import Claims
-from solovirt.host.volumes.imports import Importer, requested_size
+from solovirt.host.volumes.imports import Importer, requested_size, unsupported
 from solovirt.kit.errors import HostError, Invalid
 from tests.unit.host.images.fakes import MIB, qcow2, raw_disk
 from tests.unit.host.volumes.fakes import QemuImg, fake_qemu_img
@@ -163,11 +173,83 @@ async def test_cancelling_does_not_wait_for_a_silent_server(img: QemuImg, claims
 
 async def test_wrong_sources(img: QemuImg, claims: Claims) -> None:
     for source, field in (
-        (None, "spec.source"),
-        (DataVolumeImport(), "spec.source"),
         (DataVolumeImport(http=HTTPSource(url="file:///etc/passwd")), "spec.source.http.url"),
         (DataVolumeImport(http=HTTPSource(url="http://a/", checksum="x")), "spec.source.http.checksum"),
     ):
         with pytest.raises(Invalid) as caught:
             await Importer(claims).run("default", "dv", spec(source))
         assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("source", "lacking"),
+    [
+        (None, "solovirt keeps no DataSources yet"),
+        (DataVolumeImport(s3=S3Source(url="s3://a/b")), "s3 sources are not fetched yet"),
+        (DataVolumeImport(gcs=GCSSource(url="gs://a/b")), "gcs sources are not fetched yet"),
+        (DataVolumeImport(snapshot=ClaimReference("a", "b")), "there are no snapshots of claims yet"),
+        (DataVolumeImport(upload=UploadSource()), "uploads are not taken yet"),
+        (DataVolumeImport(imageio=ImageIOSource(url="https://a")), "virt-v2v"),
+        (DataVolumeImport(vddk=VDDKSource()), "virt-v2v"),
+        (DataVolumeImport(http=HTTPSource(url="http://a", secret_ref="s")), "secretRef, certConfigMap"),
+        (DataVolumeImport(registry=RegistrySource(url="oci-archive://a")), "only docker:// URLs"),
+        (
+            DataVolumeImport(registry=RegistrySource(url="docker://a", secret_ref="s")),
+            "registry sources with a secretRef",
+        ),
+    ],
+)
+async def test_what_is_missing_is_one_sentence(
+    img: QemuImg, claims: Claims, source: DataVolumeImport | None, lacking: str
+) -> None:
+    assert lacking in unsupported(spec(source)) and "\n" not in unsupported(spec(source))
+    with pytest.raises(HostError, match=re.escape(lacking)) as caught:
+        await Importer(claims).run("default", "dv", spec(source))
+    assert caught.value.reason == "SourceNotSupported" and left(claims) == []
+
+
+def test_an_archive_is_no_disk() -> None:
+    made = spec(DataVolumeImport(http=HTTPSource(url="http://a")))
+    assert unsupported(made) == ""
+    made.content_type = "archive"
+    assert "solovirt's claims are disks" in unsupported(made)
+
+
+async def test_a_clone_of_another_claim(img: QemuImg, claims: Claims) -> None:
+    await claims.create("default", "golden", 64 * MIB)
+    source = DataVolumeImport(pvc=ClaimReference("default", "golden"))
+    made = await Importer(claims).run("default", "dv", spec(source, "128Mi"))
+    assert made.path == str(claims.disk("default", "dv")) and made.size == 128 * MIB
+    assert [words[0] for words in img.runs] == ["create", "convert", "resize"]
+    assert left(claims) == ["disk.qcow2"]
+
+
+async def test_a_clone_has_the_size_of_its_source(img: QemuImg, claims: Claims) -> None:
+    await claims.create("default", "golden", 64 * MIB)
+    asked = spec(DataVolumeImport(pvc=ClaimReference("default", "golden")))
+    assert asked.storage is not None
+    asked.storage.resources.requests.clear()
+    assert (await Importer(claims).run("default", "dv", asked)).size == 64 * MIB
+
+
+async def test_a_clone_that_does_not_fit_or_has_no_source(img: QemuImg, claims: Claims) -> None:
+    source = DataVolumeImport(pvc=ClaimReference("default", "golden"))
+    with pytest.raises(HostError, match="source PVC default/golden has no disk yet"):
+        await Importer(claims).run("default", "dv", spec(source))
+    await claims.create("default", "golden", 64 * MIB)
+    with pytest.raises(HostError, match="A larger PVC is required"):
+        await Importer(claims).run("default", "dv", spec(source, "32Mi"))
+
+
+async def test_preallocation_is_asked_of_qemu_img(img: QemuImg, claims: Claims) -> None:
+    asked = spec(DataVolumeImport(blank=BlankSource()))
+    asked.preallocation = True
+    await Importer(claims).run("default", "dv", asked)
+    assert "preallocation=falloc" in img.runs[0][img.runs[0].index("-o") + 1]
+
+
+async def test_headers_of_the_manifest_are_sent(img: QemuImg, claims: Claims, web: Web) -> None:
+    web.answers["/d"] = Answer(raw_disk(size=MIB))
+    source = DataVolumeImport(http=HTTPSource(url=web.url + "/d", extra_headers=["X-Token: abc"]))
+    await Importer(claims).run("default", "dv", spec(source))
+    assert web.headers[-1]["x-token"] == "abc"

@@ -25,6 +25,8 @@ class Web:
     url: str
     answers: dict[str, Answer] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    """Of each request, names in lower case."""
 
 
 @contextlib.contextmanager
@@ -34,6 +36,7 @@ def serving() -> Iterator[Web]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             web.asked.append(self.path)
+            web.headers.append({name.lower(): value for name, value in self.headers.items()})
             answer = web.answers.get(self.path, Answer(code=404))
             self.send_response(answer.code)
             if answer.length is not None:
