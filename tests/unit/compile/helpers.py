@@ -14,7 +14,15 @@ from solovirt.compile.context import Configurator, Context
 from solovirt.compile.layout import allocate
 from solovirt.compile.options import JsonValue, Option
 from solovirt.compile.plan import ENDPOINTS
-from solovirt.host.model.bindings import Bindings, DiskImage, KernelBinding, NetworkBinding, Pins, VolumeBinding
+from solovirt.host.model.bindings import (
+    Bindings,
+    DiskImage,
+    HostDeviceBinding,
+    KernelBinding,
+    NetworkBinding,
+    Pins,
+    VolumeBinding,
+)
 from solovirt.host.model.facts import HostFacts
 from solovirt.kit.json import JsonObject
 from tests.golden.cases import Host, Overrides, default_bindings, host_facts
@@ -53,10 +61,12 @@ def context(
     networks: Mapping[str, NetworkBinding] | None = None,
     kernel: KernelBinding | None = None,
     pins: Pins | None = None,
+    host_devices: Mapping[str, HostDeviceBinding] | None = None,
 ) -> Context:
     """A context with its layout."""
     spec = spec_of(text)
     bindings = bindings_of(spec, volumes=volumes, networks=networks, kernel=kernel, pins=pins)
+    bindings = msgspec.structs.replace(bindings, host_devices=dict(host_devices or {}))
     bare = Context(spec, facts or host_facts(Host(accel=accel)), bindings)
     endpoints = [endpoint for source in ENDPOINTS for endpoint in source(bare)]
     layout = allocate(endpoints, bindings.pins.pci, memory.guest_bytes(bare)[0])

@@ -155,3 +155,21 @@ def test_place_before_allocation_is_an_error_without_causes() -> None:
     with pytest.raises(Invalid) as caught:
         Layout().place("ua-a")
     assert caught.value.causes == ()
+
+
+def test_what_chipsets_have_built_in_sits_on_the_root_complex() -> None:
+    sound, panic = (Endpoint(name, "root", field=name) for name in ("ua-card", "panic0"))
+    assert allocate([sound, panic], {}, GIB).pins() == {"ua-card": "pcie.0/27", "panic0": "pcie.0/26"}
+    assert allocate([panic], {"panic0": "pcie.0/26"}, GIB).pins() == {"panic0": "pcie.0/26"}
+
+
+def test_the_windows_guest_of_the_slides_has_its_order() -> None:
+    """NIC, three empty ports, USB, SCSI, serial, balloon."""
+    found = allocate([nic("default"), Endpoint("usb", "pci"), SCSI, SERIAL, Endpoint("balloon0", "pci")], {}, 4 * GIB)
+    assert found.pins() == {
+        "ua-default": "pci.1",
+        "usb": "pci.5",
+        "scsi0": "pci.6",
+        "virtio-serial0": "pci.7",
+        "balloon0": "pci.8",
+    }

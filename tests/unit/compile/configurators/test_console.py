@@ -26,3 +26,8 @@ def test_none() -> None:
 def test_reasons() -> None:
     assert next(iter(console.options(context(attach("true"))))).why.kind == "manifest"
     assert next(iter(console.options(context()))).why.kind == "default"
+
+
+def test_no_log_where_none_is_wanted() -> None:
+    chardev, device = run(console.options, "domain: {devices: {logSerialConsole: false}}")
+    assert "logfile" not in chardev and device == run(console.options)[1]

@@ -9,7 +9,7 @@ from solovirt.compile import render
 from solovirt.compile.configurators import nics
 from solovirt.compile.layout import Place
 from solovirt.compile.reasons import default
-from solovirt.host.model.bindings import Pins
+from solovirt.host.model.bindings import HostDeviceBinding, NetworkBinding, Pins
 from solovirt.kit.errors import HostError, Invalid
 from solovirt.kit.json import JsonObject
 from tests.golden.cases import host_facts
@@ -82,3 +82,61 @@ def test_facts_are_for_qemu_7() -> None:
     """igb is compiled here and refused by ``checks`` where QEMU lacks it."""
     assert "igb" not in host_facts().qemu.devices
     assert msgspec.structs.asdict(host_facts().qemu)["version"][0] == 7
+
+
+def test_an_absent_interface_is_nowhere() -> None:
+    ctx = context(TEXT.format("state: absent"))
+    assert list(nics.options(ctx)) == [] and list(nics.endpoints(ctx)) == []
+
+
+def test_a_link_that_is_down() -> None:
+    ctx = context(TEXT.format("state: down"))
+    assert nics.links_down(ctx.spec) == ("ua-a",)
+    assert nics.links_down(context(TEXT.format("state: up")).spec) == ()
+    assert list(nics.options(ctx))[0].why.path == "domain.devices.interfaces[0].state"
+
+
+def test_acpi_index() -> None:
+    assert shown("acpiIndex: 7")["acpi-index"] == 7
+    assert "acpi-index" not in shown("acpiIndex: 0")
+    with pytest.raises(Invalid, match="between 1 and 16383"):
+        shown("acpiIndex: 16384")
+
+
+def multiqueue(kind: str, model: str = "virtio", cores: int = 4) -> JsonObject:
+    text = f"domain: {{cpu: {{cores: {cores}}}, devices: {{networkInterfaceMultiqueue: true, interfaces: "
+    text += f"[{{name: a, bridge: {{}}, model: {model}}}]}}}}\nnetworks: [{{name: a, multus: {{networkName: b}}}}]"
+    bound = NetworkBinding("a", kind, interface="tap0", socket="/run/p.sock", mtu=9000)
+    (device,) = objects(nics.options(context(text, networks={"a": bound}, accel="kvm")))
+    return device
+
+
+def test_a_queue_for_each_vcpu() -> None:
+    assert (multiqueue("tap")["mq"], multiqueue("tap")["vectors"]) == (True, 10)
+    assert multiqueue("passt")["mq"] is True
+    assert "mq" not in multiqueue("user") and "mq" not in multiqueue("tap", "e1000e")
+    assert "mq" not in multiqueue("tap", cores=1)
+
+
+def test_virtio_guests_are_told_the_mtu() -> None:
+    assert multiqueue("tap")["host_mtu"] == 9000
+    assert "host_mtu" not in multiqueue("tap", "e1000e")
+
+
+def test_the_hosts_kernel_moves_packets_of_virtio_with_kvm() -> None:
+    text = "domain: {devices: {interfaces: [{name: a, bridge: {}}]}}\nnetworks: [{name: a, multus: {networkName: b}}]"
+    for accel, wanted in (("kvm", True), ("tcg", False)):
+        (netdev,) = objects(nics.options(context(text, accel=accel)), "-netdev")
+        assert netdev.get("vhost", False) is wanted
+
+
+def test_a_function_of_a_card() -> None:
+    text = "domain: {devices: {interfaces: [{name: a, sriov: {}, bootOrder: 2, acpiIndex: 3}]}}\n"
+    text += "networks: [{name: a, multus: {networkName: b}}]"
+    found = context(text, host_devices={"a": HostDeviceBinding("a", "pci", "0000:5e:02.1")})
+    assert objects(nics.options(found), "-netdev") == []
+    (device,) = objects(nics.options(found))
+    assert device == {
+        "driver": "vfio-pci", "host": "0000:5e:02.1", "id": "ua-sriov-a", "bus": "pci.1", "addr": "0x0",
+        "acpi-index": 3, "bootindex": 2,
+    }  # fmt: skip

@@ -4,6 +4,8 @@ from ...samples import REMOVED, only, spec_causes
 
 NIC = "domain.devices.interfaces[0]"
 P = f"spec.{NIC}"
+BRIDGE: dict[str, object] = {f"{NIC}.masquerade": REMOVED, f"{NIC}.bridge": {}}
+SRIOV: dict[str, object] = {f"{NIC}.masquerade": REMOVED, f"{NIC}.sriov": {}}
 
 
 @pytest.mark.parametrize(
@@ -23,8 +25,12 @@ def test_good_ones(changes: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("changes", "field", "message"),
     [
-        ({f"{NIC}.masquerade": REMOVED}, P, "must have exactly one interface binding method set: masquerade or bridge"),
-        ({f"{NIC}.bridge": {}}, P, "must have exactly one interface binding method set"),
+        (
+            {f"{NIC}.masquerade": REMOVED},
+            P,
+            "logical default interface must have exactly one binding method or binding plugin",
+        ),
+        ({f"{NIC}.bridge": {}}, P, "must have exactly one binding method or binding plugin"),
         ({f"{NIC}.model": "ne1000"}, f"{P}.model", f"interface {P}.name uses model 'ne1000' that is not supported."),
         ({f"{NIC}.macAddress": "02:00:00"}, f"{P}.macAddress", "has malformed MAC address ('02:00:00')."),
         ({f"{NIC}.macAddress": "02:00:00:00:00:0g"}, f"{P}.macAddress", "has malformed MAC address"),
@@ -96,3 +102,76 @@ def test_names_are_unique_and_plain() -> None:
         f"{P}.name: Network interface name can only contain alphabetical characters, numbers, dashes (-) or"
         " underscores (_)"
     ]
+
+
+def multus(name: str = "lan", **interface: object) -> dict[str, object]:
+    """A second network, an attachment, with its interface."""
+    return {
+        "networks[1]": {"name": "lan", "multus": {"networkName": name}},
+        "domain.devices.interfaces[1]": {"name": "lan", **interface},
+    }
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        multus(bridge={}, state="down"),
+        multus(bridge={}, state="absent"),
+        multus("ns/vlan-10", sriov={}, bootOrder=1),
+        multus(binding={"name": "macvtap"}, tag="storage", acpiIndex=7),
+        {f"{NIC}.masquerade": REMOVED, f"{NIC}.passtBinding": {}},
+        {"networks[0].pod.vmIPv6NetworkCIDR": "fd10:0:2::/120"},
+        {"networks[0].pod": REMOVED, "networks[0].multus": {"networkName": "a", "default": True}} | BRIDGE,
+        {"networks[0].pod": REMOVED, "networks[0].resourceClaim": {"claimName": "c", "requestName": "r"}}
+        | {f"{NIC}.masquerade": REMOVED, f"{NIC}.sriov": {}},
+    ],
+)
+def test_every_kind_of_attachment(changes: dict[str, object]) -> None:
+    assert spec_causes(changes) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (multus(masquerade={}), "Masquerade interface only implemented with pod network"),
+        (multus(passtBinding={}), "PasstBinding interface only implemented with pod network"),
+        (multus(""), "CNI delegating plugin must have a networkName"),
+        (multus("../x", bridge={}), "must be the name of a network attachment"),
+        (multus(bridge={}, binding={"name": "x"}), "must have exactly one binding method or binding plugin"),
+        (multus(binding={"name": "a b"}), "must be the name of a network binding plugin"),
+        (multus(slirp={}), "Slirp interface support has been discontinued since v1.3"),
+        (multus(macvtap={}), "Macvtap network binding has been discontinued since v1.3"),
+        (multus(passt={}), "Passt network binding has been discontinued since v1.3"),
+        (multus(bridge={}, state="gone"), "logical lan interface state value is unsupported: gone"),
+        (multus(sriov={}, state="down"), '"lan" interface\'s state "down" is not supported for SR-IOV NICs'),
+        (multus(sriov={}, state="absent"), '"lan" interface\'s state "absent" is supported only for bridge binding'),
+        ({f"{NIC}.state": "absent"} | BRIDGE, 'state "absent" is not supported on default networks'),
+        ({f"{NIC}.masquerade": REMOVED, f"{NIC}.sriov": {}}, "an SR-IOV interface needs a network attachment"),
+        ({f"{NIC}.acpiIndex": 16384}, "must be between 1 and 16383"),
+        ({"networks[0].multus": {"networkName": "a"}}, "should have only one network type"),
+        ({"networks[0].pod.vmIPv6NetworkCIDR": "fd00::/127"}, "IPv6 network of at least /120"),
+        ({"networks[0].pod.vmIPv6NetworkCIDR": "10.0.2.0/24"}, "IPv6 network"),
+        (
+            {**multus(bridge={}), "networks[1]": {"name": "lan", "multus": {"networkName": "a", "default": True}}},
+            "Pod network cannot be defined when Multus default network is defined",
+        ),
+        (
+            {"networks[0].pod": REMOVED, "networks[0].resourceClaim": {"claimName": "c"}} | SRIOV,
+            "requestName is required for DRA network",
+        ),
+        (
+            {"networks[0].pod": REMOVED, "networks[0].resourceClaim": {"claimName": "c", "requestName": "r"}} | BRIDGE,
+            'DRA network "default" requires an SR-IOV or binding plugin interface',
+        ),
+    ],
+)
+def test_attachments_in_kubevirts_words(changes: dict[str, object], message: str) -> None:
+    assert any(message in text for text in messages(changes)), messages(changes)
+
+
+def test_one_default_network() -> None:
+    changes = {
+        "networks": [{"name": n, "multus": {"networkName": n, "default": True}} for n in ("a", "b")],
+        "domain.devices.interfaces": [{"name": n, "bridge": {}} for n in ("a", "b")],
+    }
+    assert messages(changes) == ["spec.networks: Multus CNI should only have one default network"]
