@@ -78,7 +78,7 @@ class Manager:
             hypervisor=Hypervisor(self._on_event),
             images=self.images,
             claims=files,
-            importer=Importer(files),
+            importer=Importer(files, self.images),
             volumes=Volumes(paths, self.images, files),
             clock=clock,
         )

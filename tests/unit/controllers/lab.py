@@ -231,7 +231,7 @@ class FakeClaims:
 
 
 class FakeImporter:
-    def __init__(self, claims: FakeClaims) -> None:
+    def __init__(self, claims: FakeClaims, images: object = None) -> None:
         self.claims = claims
 
     async def run(
