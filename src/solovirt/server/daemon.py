@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from solovirt import __version__
+from solovirt.controllers import shipped
 from solovirt.controllers.manager import Manager
 from solovirt.host import facts
 from solovirt.kit import json, timestamps
@@ -93,6 +94,7 @@ async def _opened(paths: Paths) -> AsyncIterator[Objects]:
 async def _managed(paths: Paths, objects: Objects) -> AsyncIterator[Manager]:
     manager = Manager(paths, objects, await facts.probe(paths))
     try:
+        await shipped.write(objects)
         await manager.start()
         yield manager
     finally:

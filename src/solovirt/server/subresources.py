@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from solovirt.kit import json
 from solovirt.kit.errors import BadRequest
 from solovirt.kit.json import JsonObject
-from solovirt.server import bodies, parameters, versions
+from solovirt.server import bodies, expanding, parameters, versions
 from solovirt.server.call import Services
 from solovirt.server.errors import method_not_allowed, page_not_found
 from solovirt.server.requestinfo import RequestInfo
@@ -24,6 +24,7 @@ from solovirt.server.requestinfo import RequestInfo
 GROUP = "subresources.kubevirt.io"
 VERSIONS = ("v1", "v1alpha3")
 CONSOLE = "console"
+EXPAND_VM = "expand-vm-spec"
 
 VMS = "virtualmachines"
 VMIS = "virtualmachineinstances"
@@ -48,6 +49,8 @@ async def serve(request: Request, services: Services, info: RequestInfo) -> ASGI
         return page_not_found()
     if not info.namespace and not info.name:
         return await _group_level(request, info.plural)
+    if info.namespace and not info.name:
+        return await _in_namespace(request, services, info)
     methods = ACTIONS.get((info.plural, *info.subresource))
     if methods is None or not info.namespace:
         return page_not_found()
@@ -55,6 +58,16 @@ async def serve(request: Request, services: Services, info: RequestInfo) -> ASGI
     if handler is None:
         raise method_not_allowed()
     return await handler(Target(request, services, info.namespace, info.name))
+
+
+async def _in_namespace(request: Request, services: Services, info: RequestInfo) -> Response:
+    """``expand-vm-spec``: a VirtualMachine in, the same with its types applied out."""
+    if info.plural != EXPAND_VM:
+        return page_not_found()
+    if request.method != "PUT":
+        raise method_not_allowed()
+    body = await bodies.read_object(request)
+    return _answer(expanding.expand_given(services.objects, info.namespace, body))
 
 
 async def _group_level(request: Request, plural: str) -> Response:
@@ -118,6 +131,10 @@ async def _filesystem_list(target: Target) -> Response:
     return _answer(await target.services.operations.filesystem_list(target.namespace, target.name))
 
 
+async def _expand(target: Target) -> Response:
+    return _answer(expanding.expand_stored(target.services.objects, target.namespace, target.name))
+
+
 async def _console_without_upgrade(target: Target) -> Response:
     raise BadRequest("websocket: the client is not using the websocket protocol: no 'upgrade' in its request")
 
@@ -126,6 +143,7 @@ ACTIONS: Mapping[tuple[str, ...], Mapping[str, Handler]] = {
     (VMS, "start"): {"PUT": _start},
     (VMS, "stop"): {"PUT": _stop},
     (VMS, "restart"): {"PUT": _restart},
+    (VMS, "expand-spec"): {"GET": _expand},
     (VMIS, "pause"): {"PUT": _pause},
     (VMIS, "unpause"): {"PUT": _unpause},
     (VMIS, CONSOLE): {"GET": _console_without_upgrade},

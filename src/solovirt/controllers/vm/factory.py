@@ -6,12 +6,17 @@ Source: kubevirt pkg/virt-controller/watch/vm/vm.go, ``setupVMIFromVM`` and ``cr
 from __future__ import annotations
 
 from solovirt.api import registry
+from solovirt.api.admission import Lookup, Nothing
 from solovirt.api.cdi.datavolume import DataVolume
+from solovirt.api.instancetype.apply import Types
+from solovirt.api.instancetype.expand import template_of
 from solovirt.api.kubevirt.defaults import default_vmi
+from solovirt.api.kubevirt.presets import mutate as apply_presets
 from solovirt.api.kubevirt.validation.virtualmachineinstance import only_placement_differs
 from solovirt.api.kubevirt.virtualmachine import DataVolumeTemplate, VirtualMachine
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.api.meta import KubeObject, ObjectMeta, OwnerReference
+from solovirt.kit.errors import SolovirtError
 from solovirt.kit.json import clone
 
 VMI_FINALIZER = "kubevirt.io/foregroundDeleteVirtualMachine"
@@ -21,9 +26,19 @@ CREATED_BY = "kubevirt.io/created-by"
 NODE_NAME = "kubevirt.io/nodeName"
 
 
-def make_vmi(vm: VirtualMachine, *, paused: bool = False) -> VirtualMachineInstance:
-    """The VMI of this VM, as it is to be created; ``paused``: it waits before its first instruction."""
-    template = clone(vm.spec.template)
+NO_TYPES = Types()
+NOTHING = Nothing()
+
+
+def make_vmi(vm: VirtualMachine, types: Types = NO_TYPES, *, paused: bool = False) -> VirtualMachineInstance:
+    """The VMI of this VM, as it is to be created; ``paused``: it waits before its first instruction.
+
+    Raises SolovirtError with reason FailedCreate when the VM sets what its instancetype gives.
+    """
+    template, conflicts = template_of(vm, types, "spec")
+    if conflicts:
+        text = f"Failed to apply instancetype: VMI conflicts with instancetype spec in fields: [{', '.join(conflicts)}]"
+        raise SolovirtError(text, reason="FailedCreate")
     meta = template.metadata
     spec = template.spec
     if paused:
@@ -73,17 +88,32 @@ def controls(owner_uid: str, obj: KubeObject) -> bool:
     return any(ref.uid == owner_uid and ref.controller for ref in obj.metadata.owner_references)
 
 
-def restart_required(vm: VirtualMachine, vmi: VirtualMachineInstance) -> bool:
-    """Whether a VMI made now would differ from the one that runs. Only what chooses a node is updated live."""
-    fresh = make_vmi(vm)
+def next_vmi(vm: VirtualMachine, types: Types, objects: Lookup) -> VirtualMachineInstance:
+    """What the store would make of :func:`make_vmi` now. Raises what it raises; BadRequest where presets conflict."""
+    fresh = make_vmi(vm, types)
+    apply_presets(fresh, None, objects)
     default_vmi(fresh)
+    return fresh
+
+
+def restart_required(
+    vm: VirtualMachine, vmi: VirtualMachineInstance, types: Types = NO_TYPES, objects: Lookup = NOTHING
+) -> bool:
+    """Whether a VMI made now would differ from the one that runs. Only what chooses a node is updated live."""
+    try:
+        fresh = next_vmi(vm, types, objects)
+    except SolovirtError:
+        return True
     fresh.spec.start_strategy = vmi.spec.start_strategy
     return not only_placement_differs(fresh.spec, vmi.spec)
 
 
-def follow_placement(vm: VirtualMachine, vmi: VirtualMachineInstance) -> bool:
+def follow_placement(vm: VirtualMachine, vmi: VirtualMachineInstance, types: Types = NO_TYPES) -> bool:
     """Brings what chooses a node up to date in a VMI (KubeVirt's live updates). Whether anything changed."""
-    wanted, spec = vm.spec.template.spec, vmi.spec
+    template, conflicts = template_of(vm, types)
+    if conflicts:
+        return False
+    wanted, spec = template.spec, vmi.spec
     if (spec.node_selector, spec.affinity, spec.tolerations) == (
         wanted.node_selector,
         wanted.affinity,

@@ -82,9 +82,8 @@ class VirtualMachines:
         if (seconds := backoff.forgiven_in(failure, vmi, now)) is not None:
             self.queue.add_after(key, seconds)
         await self._follow_placement(vm, vmi)
-        if missing is not None and decision.action is Action.CREATE:
-            raise missing
-        await self._act(vm, vmi, decision, ready)
+        if missing is None or decision.action is not Action.CREATE:
+            await self._act(vm, vmi, decision, ready)
         if missing is not None:
             raise missing
 
@@ -93,6 +92,7 @@ class VirtualMachines:
         try:
             return await revisions.store(self._objects, vm), None
         except SolovirtError as error:
+            self._site.events.warning(vm, error.reason, str(error))
             return vm, error
 
     async def _act(
