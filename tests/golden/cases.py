@@ -153,7 +153,7 @@ def host_facts(host: Host | None = None) -> HostFacts:
         qemu=qemu,
         accel=host.accel,
         accel_reason=host.accel_reason,
-        host_model=host.host_model,
+        host_model=host.host_model or recorded.host_model,
         sev=host.sev,
     )
 
