@@ -37,8 +37,10 @@ def on_disk(case: Case) -> Iterator[Bindings]:
         text = msgspec.json.encode(case.bindings).decode()
         text = text.replace(RUNTIME, str(base / "run")).replace(STATE, str(base / "state"))
         bindings = msgspec.json.decode(text, type=Bindings)
+        # The device of a LUN is replaced on the command line.
+        luns = {disk.name for disk in case.spec.domain.devices.disks if disk.lun is not None}
         volumes = {
-            name: msgspec.structs.replace(volume, image=_plain(volume.image))
+            name: volume if name in luns else msgspec.structs.replace(volume, image=_plain(volume.image))
             for name, volume in bindings.volumes.items()
         }
         bindings = msgspec.structs.replace(bindings, volumes=volumes)

@@ -26,11 +26,19 @@ _OUTGOING = "charnet-"
 """Connections that QEMU makes, to a program that is not there."""
 
 
+_RESERVATIONS = "pr-manager-helper"
+"""The connection to a service of hosts with a SAN."""
+_SCSI_DEVICE, _SCSI_DISK = "scsi-block", "scsi-hd"
+"""A LUN becomes an emulated disk of the same place."""
+
+
 def replaced(words: list[str]) -> list[str]:
     """The command line with stand-ins for what this host lacks."""
     result = words[:1]
     for flag, value in _pairs(words[1:]):
         if flag == "-chardev" and value is not None and f"id={_OUTGOING}" in value:
+            continue
+        if flag == "-object" and value is not None and _RESERVATIONS in value:
             continue
         result.append(flag)
         if value is not None:
@@ -84,9 +92,15 @@ def _stand_in(flag: str, value: str) -> str:
         netdev = decode_object(value)
         if get_str(netdev, "type") in ABSENT_BACKENDS:
             return encode({"type": "hubport", "id": netdev["id"], "hubid": 0}).decode()
+    if flag == "-blockdev":
+        node = decode_object(value)
+        if node.pop("pr-manager", None) is not None or node.get("driver") == "host_device":
+            return encode({**node, "driver": "file"}).decode()
     if flag == "-device":
         device = decode_object(value)
         driver = get_str(device, "driver")
+        if driver == _SCSI_DEVICE:
+            return encode({**device, "driver": _SCSI_DISK}).decode()
         if driver in ABSENT_DEVICES and not (driver.startswith("vhost-vsock") and Path("/dev/vhost-vsock").exists()):
             kept: JsonObject = {key: device[key] for key in _KEPT if key in device}
             return encode({"driver": _STAND_INS[driver], **kept}).decode()

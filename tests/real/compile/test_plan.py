@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
-from solovirt.compile import drives, render
+from solovirt.compile import drives, iothreads, render
 from solovirt.compile.configurators import disks, nics
 from solovirt.compile.plan import compile_machine
 from solovirt.host import qemu_probe
@@ -32,7 +32,12 @@ def facts() -> HostFacts:
 @pytest.mark.parametrize("name", cases.names())
 def test_qemu_takes_the_golden_command_line(name: str, facts: HostFacts) -> None:
     case = cases.load(name)
+    facts = msgspec.structs.replace(facts, helpers=case.facts.helpers)
     with machines.on_disk(case) as bindings:
+        if case.spec.domain.io_threads_policy == "supplementalPool" and iothreads.MAPPING not in facts.qemu.properties:
+            with pytest.raises(HostError, match="several I/O threads"):
+                machines.compiled(case, facts, bindings)
+            return
         if case.spec.domain.launch_security is not None:
             with pytest.raises(HostError, match="needs KVM"):
                 machines.compiled(case, facts, bindings)
