@@ -83,6 +83,11 @@ def _user(side: Side) -> JsonValue:
     ]
     if bound.hostname:
         props.append(Prop("hostname", bound.hostname, manifest("hostname", "the guest's name, told by DHCP")))
+    if bound.domain:
+        props.append(Prop("domainname", bound.domain, manifest("subdomain", "the guest's domain, told by DHCP")))
+    if bound.search:
+        why = manifest("dnsConfig.searches", "domains that the guest looks names up in, told by DHCP")
+        props.append(Prop("dnssearch", [{"str": one} for one in bound.search], why))
     props += _dhcp(side)
     if bound.forwards:
         why = manifest(f"{path}.ports", "ports of the guest open on the host")

@@ -11,6 +11,8 @@ import hashlib
 import ipaddress
 from collections.abc import Mapping
 
+import msgspec
+
 from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.spec.interfaces import Interface
 from solovirt.api.kubevirt.spec.sources import Network
@@ -51,7 +53,9 @@ def resolve(
     for number, network in enumerate(spec.networks):
         try:
             nic = nics.get(network.name)
-            bindings[network.name] = _elsewhere(network, nic, owner, directory) or _user(network, guest)
+            bindings[network.name] = _elsewhere(network, nic, owner, directory) or _named(
+                _user(network, guest), spec, owner
+            )
         except _BadRange as error:
             field = f"{prefix}.networks[{number}].pod.{error.field}"
             causes.append(Cause("FieldValueInvalid", f"{field}: {error}", field))
@@ -118,6 +122,16 @@ def _user(network: Network, guest: str) -> NetworkBinding:
         network6=str(cidr6) if cidr6 else "",
         host6=str(cidr6[1]) if cidr6 else "",
         dns6=str(cidr6[3]) if cidr6 else "",
+    )
+
+
+def _named(bound: NetworkBinding, spec: VirtualMachineInstanceSpec, owner: str) -> NetworkBinding:
+    """With the domains of ``subdomain`` and ``dnsConfig``, which DHCP tells."""
+    namespace = owner.partition("/")[0]
+    return msgspec.structs.replace(
+        bound,
+        domain=f"{spec.subdomain}.{namespace}.svc.cluster.local" if spec.subdomain else "",
+        search=tuple(spec.dns_config.searches) if spec.dns_config is not None else (),
     )
 
 

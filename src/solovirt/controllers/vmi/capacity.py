@@ -18,6 +18,8 @@ from solovirt.host.dedicated import PAGE, guest_memory, is_dedicated, page_size,
 from solovirt.host.model.bindings import CPUPlacement
 from solovirt.host.model.facts import HostFacts
 
+NOT_HERE = "node(s) didn't match Pod's node affinity/selector"
+
 
 @dataclass(frozen=True, slots=True)
 class Lack:
@@ -56,7 +58,7 @@ def lacks(spec: VirtualMachineInstanceSpec, facts: HostFacts, *, hugepage_root: 
         )
     if realtime(spec) and not _may_be_realtime():
         text = "real-time vCPUs need a daemon that runs as root, or LimitRTPRIO=1 in its systemd unit"
-        found.append(Lack("node(s) didn't match Pod's node affinity/selector", text))
+        found.append(Lack(NOT_HERE, text))
     return found
 
 

@@ -22,6 +22,7 @@ from solovirt.kit.text import printable
 _LINE_LIMIT = 8192
 _SHOWN = 256
 _LOOK_AGAIN = 0.02
+REFUSED = "connection refused"
 USER_AGENT = "kube-probe/solovirt"
 
 
@@ -50,6 +51,8 @@ async def attempt(probe: Probe, target: Target) -> str:
             return await _attempt(probe, target, seconds)
     except TimeoutError:
         return f"no success within {seconds:g} s"
+    except ConnectionRefusedError:
+        return REFUSED
     except (SolovirtError, OSError, ssl.SSLError, EOFError, ValueError) as error:
         return printable(str(error) or type(error).__name__, _SHOWN)
 
@@ -120,7 +123,7 @@ async def _accepted(target: Target, netdev: str, local: int, reader: asyncio.Str
             if state in forward.ACCEPTED:
                 return ""
             if ended and not state:
-                return "connection refused"
+                return REFUSED
             await asyncio.sleep(_LOOK_AGAIN)
     finally:
         closed.cancel()

@@ -24,6 +24,7 @@ from solovirt.kit import timestamps
 from solovirt.kit.aio import TaskSet
 
 PAUSE_ANNOTATION = "kubevirt.io/pause-guest-agent-probes"
+pause = asyncio.sleep
 Kind = Literal["Readiness", "Liveness"]
 
 
@@ -112,7 +113,7 @@ class Probes:
 
     async def _run(self, watched: _Watched, kind: Kind, probe: Probe) -> None:
         count = watched.ready if kind == "Readiness" and watched.ready is not None else Count(good=True)
-        await asyncio.sleep(self._delay(watched.vmi, probe))
+        await pause(self._delay(watched.vmi, probe))
         while not watched.instance.has_exited:
             if not _suspended(watched, probe):
                 problem = await probe_actions.attempt(probe, _target(watched))
@@ -121,7 +122,7 @@ class Probes:
                     self._count(watched, kind, probe, count, problem)
             if watched.dead:
                 return
-            await asyncio.sleep(float(probe.period_seconds or 10))
+            await pause(float(probe.period_seconds or 10))
 
     def _count(self, watched: _Watched, kind: Kind, probe: Probe, count: Count, problem: str) -> None:
         if problem:

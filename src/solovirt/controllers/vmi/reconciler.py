@@ -39,6 +39,10 @@ log = logging.getLogger(__name__)
 VMIS = registry.VIRTUAL_MACHINE_INSTANCES
 POWERED_OFF = ("guest-shutdown", "guest-reset", "unknown")
 """Why QEMU stops a machine for good; a reset only where rebootPolicy is Terminate."""
+DNS_CONFIG = (
+    "dnsConfig.nameservers and options are not told to the guest: the user network answers with this host's resolver;"
+    " cloud-init networkData can set them"
+)
 LOOK_AT_LOGS = 5.0
 """Seconds. QEMU's serial port takes a few MB/s at most."""
 
@@ -171,6 +175,8 @@ class VirtualMachineInstances:
             await self._label(vmi)
             self._site.events.normal(vmi, "Created", "VirtualMachineInstance defined.")
             self._site.events.normal(vmi, "Started", "VirtualMachineInstance started.")
+            if (config := vmi.spec.dns_config) is not None and (config.nameservers or config.options):
+                self._site.events.warning(vmi, "DNSConfig", DNS_CONFIG)
             if self._site.facts.accel == "tcg":
                 self._site.events.warning(vmi, "SoftwareEmulation", self._site.facts.accel_reason or "KVM is not used")
 

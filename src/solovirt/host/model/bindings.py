@@ -80,6 +80,9 @@ class NetworkBinding(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
     dns: str = "10.0.2.3"
     dhcp_start: str = "10.0.2.2"
     hostname: str = ""
+    domain: str = ""
+    """The guest's domain by DHCP; ``search`` are domains that names are looked up in."""
+    search: tuple[str, ...] = ()
     forwards: tuple[tuple[str, str, int, int], ...] = ()
     network6: str = ""
     host6: str = ""
