@@ -24,7 +24,7 @@ def test_a_manifest(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_vm(api: FakeApi, run: Run) -> None:
-    rows = (Row("-m", "size=1048576k", WHY, ()), Row("-S", None, WHY, ()))
+    rows = (Row("-m", WHY, "size=1048576k"), Row("-S", WHY))
     path = "/apis/subresources.solovirt.io/v1/namespaces/default/virtualmachines/web/explain"
     api.on("GET", path, Answer(to_object(Explanation("/usr/bin/qemu", rows))))
     result = run("export", "libvirt", "web")
