@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 
 from solovirt.cli.client import EXTENSIONS, path_of
 from solovirt.cli.context import Context
-from solovirt.cli.kinds import VM
+from solovirt.cli.kinds import VM, VMI
 from solovirt.cli.progress import styled
 from solovirt.kit.errors import BadRequest, HostError
 from solovirt.kit.jsontypes import get_str
 
 if TYPE_CHECKING:
+    from solovirt.api.admission import Lookup
     from solovirt.api.kubevirt.virtualmachine import VirtualMachine
     from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
     from solovirt.cli.manifests import Manifest
@@ -34,6 +35,7 @@ EPILOG = """examples:
   solovirt explain -f examples/hello.yaml              needs no daemon and no image
   solovirt explain -f vm.yaml -o argv                  one option a line, for a shell
   solovirt explain -f vm.yaml --facts qemu-7.2         as on another host
+  solovirt explain -f vm.yaml -o html > vm.html        a page: manifest and command line side by side
   solovirt explain vm hello                            the machine that runs
 """
 FALLBACK_FACTS = "qemu-7.2"
@@ -44,20 +46,25 @@ def add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
     parser.add_argument("kind", nargs="?", default="", metavar="vm")
     parser.add_argument("name", nargs="?", default="", metavar="NAME")
     parser.add_argument("-f", "--filename", action="append", default=[], metavar="FILE", help="manifest, or -")
-    parser.add_argument("-o", "--output", default="table", choices=("table", "argv", "json"))
+    parser.add_argument("-o", "--output", default="table", choices=("table", "argv", "json", "html"))
     parser.add_argument("--facts", default="", metavar="NAME|FILE", help="recorded facts of another host")
 
 
 def run(args: argparse.Namespace, context: Context, verb: str) -> int:
     if args.filename:
         from solovirt.cli.manifests import read
+        from solovirt.cli.typeobjects import TypeObjects
 
-        found = [m for m in read(args.filename) if get_str(m.value, "kind").startswith("VirtualMachine")]
+        every = read(args.filename)
+        found = [m for m in every if get_str(m.value, "kind") in (VM.kind, VMI.kind)]
         if not found:
             raise BadRequest("no VirtualMachine or VirtualMachineInstance in these files")
         facts = facts_of(args.facts, context)
+        if args.output == "html":
+            return _page_of_files(found, facts, context, TypeObjects(every, context))
         for manifest in found:
-            show(explain_manifest(manifest, facts, context.namespace_option), args.output)
+            objects = TypeObjects(every, context)
+            show(explain_manifest(manifest, facts, context.namespace_option, objects), args.output)
         return 0
     if args.kind not in ("vm", "vms", "virtualmachine") or not args.name:
         raise BadRequest("explain takes -f FILE, or vm NAME")
@@ -65,8 +72,55 @@ def run(args: argparse.Namespace, context: Context, verb: str) -> int:
     from solovirt.kit.json import convert
 
     path = path_of(EXTENSIONS, "v1", VM.plural, context.namespace, args.name, "explain")
-    show(convert(context.client.get(path), Explanation), args.output)
+    explanation = convert(context.client.get(path), Explanation)
+    if args.output == "html":
+        return _page_of_object(explanation, args.name, context)
+    show(explanation, args.output)
     return 0
+
+
+def _page_of_files(found: list[Manifest], facts: HostFacts, context: Context, objects: Lookup) -> int:
+    """Each manifest is shown as its file has it; where lines are not known (stdin, items of a List), written anew."""
+    from solovirt.cli.explain_page import View, page
+
+    views = []
+    for manifest in found:
+        text = _text_of(manifest)
+        shown, text = (manifest, text) if text is not None else _written(manifest)
+        views.append(View(shown.source, text, explain_manifest(shown, facts, context.namespace_option, objects)))
+    sys.stdout.write(page(views, title=", ".join(manifest.name for manifest in found)))
+    return 0
+
+
+def _page_of_object(explanation: Explanation, name: str, context: Context) -> int:
+    from solovirt.cli.explain_page import View, page, placed
+    from solovirt.cli.manifests import Manifest
+
+    value = context.client.get(path_of(VM.group, VM.version, VM.plural, context.namespace, name))
+    manifest, text = _written(Manifest(value, f"virtualmachine/{name}", None))
+    if manifest.lines is not None:
+        explanation = placed(explanation, manifest.lines)
+    sys.stdout.write(page([View(manifest.source, text, explanation)], title=name))
+    return 0
+
+
+def _text_of(manifest: Manifest) -> str | None:
+    if manifest.lines is None or not os.path.isfile(manifest.source):
+        return None
+    try:
+        with open(manifest.source, encoding="utf-8", newline="") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _written(manifest: Manifest) -> tuple[Manifest, str]:
+    """The manifest as YAML of our own, with the places in it."""
+    from solovirt.kit import yaml
+
+    text = yaml.dump(manifest.value)
+    (document,) = yaml.load_all(text, source=manifest.source)
+    return manifest._replace(lines=document.lines), text
 
 
 def show(explanation: Explanation, form: str) -> None:
@@ -95,16 +149,22 @@ def facts_of(name: str, context: Context) -> HostFacts:
         return facts.load(FALLBACK_FACTS)
 
 
-def explain_manifest(manifest: Manifest, facts: HostFacts, namespace: str) -> Explanation:
-    """Decode, default, validate and compile one VirtualMachine or VirtualMachineInstance. Raises what these raise."""
+def explain_manifest(
+    manifest: Manifest, facts: HostFacts, namespace: str, objects: Lookup | None = None
+) -> Explanation:
+    """Decode, default, validate and compile one VirtualMachine or VirtualMachineInstance. Raises what these raise.
+
+    ``objects`` has its instancetype and preference; without, they are those that solovirt brings.
+    """
     from solovirt.api import registry
     from solovirt.api.decode import decode
+    from solovirt.cli.typeobjects import TypeObjects
     from solovirt.compile.explain import explain
     from solovirt.compile.plan import compile_machine
 
     if get_str(manifest.value, "kind") == "VirtualMachine":
         vm = decode(registry.VIRTUAL_MACHINES, manifest.value, lines=manifest.lines).object
-        prefix, vmi = "spec.template.spec", _instance_of(vm)
+        prefix, vmi = "spec.template.spec", _instance_of(vm, objects or TypeObjects())
     else:
         prefix = "spec"
         vmi = decode(registry.VIRTUAL_MACHINE_INSTANCES, manifest.value, lines=manifest.lines).object
@@ -118,8 +178,11 @@ def explain_manifest(manifest: Manifest, facts: HostFacts, namespace: str) -> Ex
     return explain(machine, prefix=prefix, lines=manifest.lines, source=manifest.source)
 
 
-def _instance_of(vm: VirtualMachine) -> VirtualMachineInstance:
+def _instance_of(vm: VirtualMachine, objects: Lookup) -> VirtualMachineInstance:
     from solovirt.api import registry
+    from solovirt.api.instancetype import admission
+    from solovirt.api.instancetype.expand import template_of
+    from solovirt.api.instancetype.find import types_of
     from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
     from solovirt.api.meta import ObjectMeta
 
@@ -132,8 +195,12 @@ def _instance_of(vm: VirtualMachine) -> VirtualMachineInstance:
         spec=vm.spec.template.spec,
     )
     _identify(vmi)
+    admission.mutate(vm, None, objects)
     registry.VIRTUAL_MACHINES.default(vm)
-    _refuse(registry.VIRTUAL_MACHINES.validate(vm, None))
+    expanded = admission.expand(vm, objects)
+    _refuse([*expanded.causes, *registry.VIRTUAL_MACHINES.validate(expanded.object, None)])
+    template, _ = template_of(vm, types_of(vm, objects))
+    vmi.spec, vmi.metadata.annotations = template.spec, template.metadata.annotations
     return vmi
 
 
@@ -156,7 +223,7 @@ def _identify(vmi: VirtualMachineInstance) -> None:
 
 
 def _bindings(vmi: VirtualMachineInstance, facts: HostFacts) -> Bindings:
-    from solovirt.host import equipment, network, vsock
+    from solovirt.host import equipment, kept, moment, network, vsock
     from solovirt.host.devices import HostDevices
     from solovirt.host.model.bindings import Bindings, Pins, Sockets
     from solovirt.host.volumes.plan import plan, plan_kernel
@@ -172,7 +239,7 @@ def _bindings(vmi: VirtualMachineInstance, facts: HostFacts) -> Bindings:
     }
     known = Pins(uuid=firmware.uuid if firmware else "", serial=firmware.serial if firmware else "", macs=macs)
     beside = equipment.planned(vmi, facts, paths, uid, known)
-    return Bindings(
+    bound = Bindings(
         namespace=vmi.metadata.namespace,
         name=vmi.metadata.name,
         sockets=Sockets(
@@ -196,6 +263,8 @@ def _bindings(vmi: VirtualMachineInstance, facts: HostFacts) -> Bindings:
         acpi_tables=beside.acpi_tables,
         filesystems=dict(beside.filesystems),
     )
+    places = kept.Places(paths.instance(uid), paths.vm(uid))
+    return moment.planned(vmi.spec, vmi.metadata.annotations, places).bound(bound, vmi.spec)
 
 
 def placeholder_mac(key: str) -> str:

@@ -56,6 +56,33 @@ def test_a_vm_is_asked_of_the_server(api: FakeApi, run: Run) -> None:
     assert run("explain", "vm", "a").out == pages.table(explanation)
 
 
+def test_a_page_shows_the_file_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "-f", EXAMPLE, "-o", "html", *RECORDED]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("<!DOCTYPE html>")
+    assert "# A first virtual machine" in out
+    assert "hello.yaml:15 spec.template.spec.domain.cpu.cores" in out
+
+
+def test_a_page_of_a_stored_vm_has_it_as_yaml(api: FakeApi, run: Run) -> None:
+    why = Why("manifest", "two", "spec.template.spec.domain.cpu.cores")
+    row = Row("-smp", why, "cpus=2", (Part("cpus=2", why),))
+    base = "namespaces/default/virtualmachines/a"
+    stored = {
+        "metadata": {"name": "a"},
+        "spec": {"template": {"spec": {"domain": {"cpu": {"cores": 2}}}}},
+    }
+    api.on(
+        "GET",
+        f"/apis/subresources.solovirt.io/v1/{base}/explain",
+        Answer(to_object(Explanation("/usr/bin/qemu", (row,)))),
+    )
+    api.on("GET", f"/apis/kubevirt.io/v1/{base}", Answer(to_object(stored)))
+    out = run("explain", "vm", "a", "-o", "html").out
+    assert 'data-place="virtualmachine/a:8 spec.template.spec.domain.cpu.cores"' in out
+    assert "          cores: 2</code>" in out
+
+
 def test_all_mistakes_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = Path(EXAMPLE).read_text()
     file = tmp_path / "vm.yaml"
