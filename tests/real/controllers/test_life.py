@@ -120,7 +120,7 @@ async def test_probes_and_credentials(home: Home) -> None:
     spec.readiness_probe = Probe(http_get=page, period_seconds=1, timeout_seconds=10, failure_threshold=1)
     spec.liveness_probe = Probe(
         exec=ExecAction(command=["cat", "/run/alive"]),
-        initial_delay_seconds=30,
+        initial_delay_seconds=20,
         period_seconds=1,
         timeout_seconds=10,
         failure_threshold=2,
