@@ -13,7 +13,7 @@ from solovirt.controllers.vmi.hostdevices import HostDeviceGiver
 from solovirt.controllers.vmi.launcher import VM_PREFIX, VMI_PREFIX
 from solovirt.controllers.vmi.machines import sockets_of
 from solovirt.controllers.vmi.records import MachineRecords
-from solovirt.host import dedicated, equipment
+from solovirt.host import dedicated, equipment, kept, moment
 from solovirt.host.model.bindings import Bindings
 from solovirt.host.volumes import plan as volume_plan
 from solovirt.kit import json
@@ -48,6 +48,9 @@ def planned(
         filesystems=dict(beside.filesystems),
         cpus=dedicated.plan(vmi.spec, site.facts),
     )
+    uid = vmi.metadata.uid or vmi.metadata.name or "vmi"
+    places = kept.Places(site.paths.instance(uid), site.paths.vm(key or uid))
+    bindings = moment.planned(vmi.spec, vmi.metadata.annotations, places).bound(bindings, vmi.spec)
     machine = plan.compile_machine(vmi.spec, site.facts, bindings, prefix=prefix)
     written = explain.Written(to_json(vm if vm is not None else vmi))
     return json.decode_object(json.encode(explain.explain(machine, prefix=prefix, lines=written)))

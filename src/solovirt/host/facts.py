@@ -11,12 +11,13 @@ import os
 import re
 import socket
 from collections.abc import Mapping
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
 import msgspec
 
-from solovirt.host import firmware_probe, helpers_probe, kvm, packages
+from solovirt.host import encryption, firmware_probe, helpers_probe, kvm, packages
 from solovirt.host.cache import Cache, file_key
 from solovirt.host.labels import node_labels
 from solovirt.host.model.facts import HostFacts, QemuFacts
@@ -53,7 +54,15 @@ async def probe(paths: Paths, *, environ: Mapping[str, str] = os.environ) -> Hos
         firmware=await asyncio.to_thread(firmware_probe.probe, firmware_probe.directories(environ, os.geteuid())),
         helpers=await asyncio.to_thread(helpers_probe.probe, environ),
         labels=node_labels(qemu, verdict.accel, name, environ=environ),
+        sev=await encryption.sev(verdict.accel, partial(_sev, binary)),
+        tdx=encryption.tdx(verdict.accel),
     )
+
+
+async def _sev(binary: Path) -> JsonObject:
+    from solovirt.host import qemu_probe
+
+    return await qemu_probe.sev(binary)
 
 
 def find_qemu(environ: Mapping[str, str] = os.environ) -> Path:

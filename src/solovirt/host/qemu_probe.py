@@ -47,6 +47,15 @@ async def ask(binary: Path, accel: str) -> QemuFacts:
         raise _failed(binary, str(error)) from error
 
 
+async def sev(binary: Path) -> JsonObject:
+    """``query-sev-capabilities``; {} from a QEMU that may not use the CPU's, or cannot be asked. With KVM only."""
+    try:
+        async with asyncio.timeout(TIME_LIMIT), _conversation(binary, "kvm") as qmp:
+            return await _object(qmp, "query-sev-capabilities")
+    except (ExecuteError, TimeoutError, HostError):
+        return {}
+
+
 async def _facts(qmp: QMPClient, binary: str, accel: str, version: tuple[int, int, int], package: str) -> QemuFacts:
     return QemuFacts(
         binary=binary,

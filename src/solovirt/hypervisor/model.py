@@ -80,7 +80,8 @@ class Helper:
 
     ``name`` is that of its log and its lock, too. ``socket`` is where QEMU will connect; ``@fd@`` in ``argv`` becomes
     the number of the listening socket. ``confines_itself``: it starts as we are and gives up everything it does not
-    need; otherwise it runs as the machine's user. ``package`` brings the program.
+    need; otherwise it runs as the machine's user. ``package`` brings the program; ``hint`` is what may help when it
+    does not start.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Helper:
     socket: str
     confines_itself: bool = False
     package: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,8 @@ class Launch:
     paused: bool = False
     groups: tuple[int, ...] = ()
     timeout: float = 60.0
+    lock_memory: bool = False
+    """It may keep as much memory from being swapped as it wants."""
     pinning: Pinning | None = None
     links_down: tuple[str, ...] = ()
     helpers: tuple[Helper, ...] = ()

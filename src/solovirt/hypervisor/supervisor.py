@@ -230,10 +230,14 @@ def _execute(launch: Launch, log_fd: int, lock_fd: int) -> Child:
             groups=launch.groups,
             pass_fds=(lock_fd,),
             env=environment,
+            lock_memory=launch.lock_memory,
         )
     except FileNotFoundError as error:
         hint = "install the package qemu-system-x86"
         raise _launch_failed(f"cannot execute {launch.argv[0]}: {error.strerror}", hint) from error
+    except ValueError as error:
+        hint = "LimitMEMLOCK=infinity in the daemon's systemd unit"
+        raise _launch_failed("QEMU may not lock the guest's memory", hint) from error
     except OSError as error:
         raise _launch_failed(f"cannot execute {launch.argv[0]}: {error.strerror}") from error
 

@@ -8,10 +8,12 @@ None). Nothing here knows what the process is.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import resource
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 
@@ -92,11 +94,14 @@ def spawn(
     groups: Sequence[int] = (),
     pass_fds: Sequence[int] = (),
     env: Mapping[str, str] | None = None,
+    lock_memory: bool = False,
 ) -> Child:
     """Start ``argv`` in a session of its own, stdin from /dev/null, umask 077, no other file descriptor than given.
 
-    ``run_as`` is (uid, gid): the process gets these, and of supplementary groups only ``gid`` and ``groups``. Returns
-    when the program was executed; raises ``OSError`` (``FileNotFoundError``, ``PermissionError``) when it could not be.
+    ``run_as`` is (uid, gid): the process gets these, and of supplementary groups only ``gid`` and ``groups``. With
+    ``lock_memory`` there is no limit to the memory that it may keep from being swapped; raises ``ValueError`` or
+    ``OSError`` where we may not give it that. Returns when the
+    program was executed; raises ``OSError`` (``FileNotFoundError``, ``PermissionError``) when it could not be.
     It is one blocking step of about a millisecond, on purpose: there is no moment at which a cancelled caller would
     lose a process that was just born.
     """
@@ -105,20 +110,21 @@ def spawn(
         user, group = run_as
         # Not an empty list: CPython 3.12.0 takes that for "keep the groups" (gh-112334).
         extra = [group, *groups]
-    popen = subprocess.Popen(
-        list(argv),
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=stderr,
-        start_new_session=True,
-        user=user,
-        group=group,
-        extra_groups=extra,
-        umask=0o077,
-        pass_fds=tuple(pass_fds),
-        env=None if env is None else dict(env),
-    )
+    with _lockable(lock_memory):
+        popen = subprocess.Popen(
+            list(argv),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+            user=user,
+            group=group,
+            extra_groups=extra,
+            umask=0o077,
+            pass_fds=tuple(pass_fds),
+            env=None if env is None else dict(env),
+        )
     # We reap by pidfd. A Popen that believes its child to be unreaped would wait for it behind our back when it is
     # garbage-collected.
     popen.returncode = 0
@@ -129,6 +135,20 @@ def spawn(
         os.kill(popen.pid, signal.SIGKILL)
         os.waitpid(popen.pid, 0)
         raise
+
+
+@contextlib.contextmanager
+def _lockable(wanted: bool) -> Iterator[None]:
+    """Limits are inherited, so ours is lifted for the moment of a birth: nothing runs between fork and exec."""
+    if not wanted:
+        yield
+        return
+    before = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, before)
 
 
 def describe_exit(code: int | None) -> str:

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from solovirt.host.memlock import may_lock
 from solovirt.kit.process import Child, describe_exit, spawn
 
 pytestmark = pytest.mark.real
@@ -58,6 +60,17 @@ async def test_what_a_child_gets(out: int, tmp_path: Path) -> None:
     assert session == pid == str(child.pid)
     assert set(fds) >= {"0", "1", "2", str(extra)}
     assert str(other) not in fds
+
+
+async def test_memory_that_may_be_locked(out: int) -> None:
+    before = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    if not may_lock():
+        with pytest.raises((ValueError, OSError)):
+            start(out, "exit 0", lock_memory=True)
+    else:
+        assert await start(out, "ulimit -l", lock_memory=True).wait() == 0
+        assert said(out).strip() == "unlimited"
+    assert resource.getrlimit(resource.RLIMIT_MEMLOCK) == before
 
 
 async def test_a_program_that_is_not_there(out: int) -> None:

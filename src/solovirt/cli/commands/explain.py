@@ -223,7 +223,7 @@ def _identify(vmi: VirtualMachineInstance) -> None:
 
 
 def _bindings(vmi: VirtualMachineInstance, facts: HostFacts) -> Bindings:
-    from solovirt.host import equipment, kept, moment, network, vsock
+    from solovirt.host import dedicated, equipment, kept, moment, network, vsock
     from solovirt.host.devices import HostDevices
     from solovirt.host.model.bindings import Bindings, Pins, Sockets
     from solovirt.host.volumes.plan import plan, plan_kernel
@@ -262,6 +262,7 @@ def _bindings(vmi: VirtualMachineInstance, facts: HostFacts) -> Bindings:
         firmware=beside.firmware,
         acpi_tables=beside.acpi_tables,
         filesystems=dict(beside.filesystems),
+        cpus=dedicated.plan(vmi.spec, facts),
     )
     places = kept.Places(paths.instance(uid), paths.vm(uid))
     return moment.planned(vmi.spec, vmi.metadata.annotations, places).bound(bound, vmi.spec)

@@ -24,11 +24,12 @@ from solovirt.controllers.vmi.machines import Machines, sockets_of
 from solovirt.controllers.vmi.records import LaunchRecord, MachineRecords
 from solovirt.controllers.vmi.scheduler import Scheduler
 from solovirt.controllers.vmi.users import Users
-from solovirt.host import access, equipment
+from solovirt.host import access, equipment, kept, memlock, moment
 from solovirt.host.dedicated import realtime
 from solovirt.host.equipment import Equipment
 from solovirt.host.images.pull import Progress
 from solovirt.host.model.bindings import Bindings, KernelBinding, Pins, TaggedDevice, VolumeBinding
+from solovirt.host.moment import Moment
 from solovirt.host.volumes.prepare import Context
 from solovirt.hypervisor.instance import Instance
 from solovirt.hypervisor.model import Launch
@@ -46,6 +47,7 @@ class Prepared:
     kernel: KernelBinding | None
     given: Given = field(default_factory=Given)
     equipment: Equipment = field(default_factory=Equipment)
+    moment: Moment = field(default_factory=Moment)
 
 
 class Launcher:
@@ -84,7 +86,9 @@ class Launcher:
         beside = await equipment.prepare(
             vmi, site.facts, site.paths, key, made, self._lookup, run_as, prefix=VMI_PREFIX
         )
-        return Prepared(made, run_as, volumes, kernel, given, beside)
+        places = kept.places(site.paths, vmi.metadata.uid, key, run_as)
+        now = await asyncio.to_thread(moment.prepare, vmi.spec, vmi.metadata.annotations, places, prefix=VMI_PREFIX)
+        return Prepared(made, run_as, volumes, kernel, given, beside, now)
 
     def forget(self, uid: str) -> None:
         """Lets go of what was chosen for a machine that will not be started."""
@@ -108,6 +112,7 @@ class Launcher:
             filesystems=dict(prepared.equipment.filesystems),
             cpus=self._scheduler.cpus(vmi.metadata.uid),
         )
+        bindings = prepared.moment.bound(bindings, vmi.spec)
         return plan.compile_machine(vmi.spec, self._site.facts, bindings)
 
     async def launch(
@@ -158,6 +163,7 @@ class Launcher:
                 sockets=identity.sockets,
                 run_as=record.run_as,
                 paused=record.paused,
+                lock_memory=bool(memlock.reason(vmi.spec)),
                 pinning=identity.pinning,
                 helpers=programs.helpers(prepared.equipment, self._site.facts, identity.sockets.tpm),
                 links_down=identity.links_down,
