@@ -22,7 +22,7 @@ from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.api.meta import KubeObject
 from solovirt.api.registry import AnyResource
 from solovirt.api.resource import Resource
-from solovirt.controllers import adoption
+from solovirt.controllers import adoption, presets
 from solovirt.controllers.events import Recorder
 from solovirt.controllers.feeds import follow
 from solovirt.controllers.garbage import GarbageCollector
@@ -168,6 +168,8 @@ class Manager:
 
     def _vmi_changed(self, change: Change[VirtualMachineInstance]) -> None:
         key: Key = (change.namespace, change.name)
+        if change.type == "ADDED":
+            presets.tell(self._site.events, change.object)
         if change.type != "DELETED":
             self._vmis.queue.add(key)
         self._vms.queue.add(key)
