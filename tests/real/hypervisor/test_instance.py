@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -116,3 +117,13 @@ async def read_until(read: Callable[[], Awaitable[bytes]], end: bytes) -> bytes:
         assert data, f"ended after {got!r}"
         got += data
     return got
+
+
+async def test_a_link_is_off_before_the_guest_runs(root: Path, hypervisor: Hypervisor) -> None:
+    nic = ("-netdev", "hubport,id=hub,hubid=0", "-device", "e1000e,netdev=hub,id=ua-lan")
+    launch = dataclasses.replace(machine(root, extra=nic), links_down=("ua-lan",))
+    instance = await hypervisor.launch(launch)
+    assert instance.run_state is RunState.RUNNING
+    await instance.quit()
+    with pytest.raises(GuestError, match="ua-other"):
+        await hypervisor.launch(dataclasses.replace(machine(root, "other"), links_down=("ua-other",)))

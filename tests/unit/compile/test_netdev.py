@@ -76,7 +76,8 @@ def test_tap() -> None:
     nic = Interface(name="a", bridge=Binding())
     told = render.arguments(netdev.describe(side(nic, NetworkBinding("a", "tap", interface="tap0"), 2, True)))
     assert told == {
-        "type": "tap", "id": "hostua-a", "ifname": "tap0", "script": "no", "downscript": "no", "vhost": True, "queues": 2,
+        "type": "tap", "id": "hostua-a", "ifname": "tap0", "script": "no", "downscript": "no", "vhost": True,
+        "queues": 2,
     }  # fmt: skip
     described = netdev.describe(side(nic, NetworkBinding("a", "tap", fd=19, lacks="no bridge")))
     assert render.arguments(described) == {"type": "tap", "id": "hostua-a", "fd": "19"}

@@ -57,7 +57,7 @@ def test_efi_guests_get_bochs_unless_annotated() -> None:
 
 @pytest.mark.parametrize(
     ("devices", "said"),
-    [("video: {type: qxl}", '"qxl" is not'), ("video: {}, autoattachGraphicsDevice: false", "leave")],
+    [("video: {type: qxl}", '"qxl" is not'), ("video: {}, autoattachGraphicsDevice: no", "leave")],
 )
 def test_refused(devices: str, said: str) -> None:
     with pytest.raises(Invalid, match=said):

@@ -93,7 +93,7 @@ def test_a_link_that_is_down() -> None:
     ctx = context(TEXT.format("state: down"))
     assert nics.links_down(ctx.spec) == ("ua-a",)
     assert nics.links_down(context(TEXT.format("state: up")).spec) == ()
-    assert list(nics.options(ctx))[0].why.path == "domain.devices.interfaces[0].state"
+    assert next(iter(nics.options(ctx))).why.path == "domain.devices.interfaces[0].state"
 
 
 def test_acpi_index() -> None:

@@ -28,7 +28,7 @@ def test_good_ones(changes: dict[str, object]) -> None:
         (
             {f"{NIC}.masquerade": REMOVED},
             P,
-            "logical default interface must have exactly one binding method or binding plugin",
+            "logical default interface must have exactly one binding method",
         ),
         ({f"{NIC}.bridge": {}}, P, "must have exactly one binding method or binding plugin"),
         ({f"{NIC}.model": "ne1000"}, f"{P}.model", f"interface {P}.name uses model 'ne1000' that is not supported."),
