@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from solovirt.host import encryption, firmware_probe, helpers_probe, kvm, packages
+from solovirt.host import encryption, firmware_probe, helpers_probe, kvm, numa, packages
 from solovirt.host.cache import Cache, file_key
 from solovirt.host.labels import node_labels
 from solovirt.host.model.facts import HostFacts, QemuFacts
@@ -53,6 +53,7 @@ async def probe(paths: Paths, *, environ: Mapping[str, str] = os.environ) -> Hos
         node_name=name,
         firmware=await asyncio.to_thread(firmware_probe.probe, firmware_probe.directories(environ, os.geteuid())),
         helpers=await asyncio.to_thread(helpers_probe.probe, environ),
+        nodes=await asyncio.to_thread(numa.nodes),
         labels=node_labels(qemu, verdict.accel, name, environ=environ),
         sev=await encryption.sev(verdict.accel, partial(_sev, binary)),
         tdx=encryption.tdx(verdict.accel),

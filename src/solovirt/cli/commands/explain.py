@@ -164,10 +164,12 @@ def explain_manifest(
 
     if get_str(manifest.value, "kind") == "VirtualMachine":
         vm = decode(registry.VIRTUAL_MACHINES, manifest.value, lines=manifest.lines).object
+        _note(registry.VIRTUAL_MACHINES.warn(vm))
         prefix, vmi = "spec.template.spec", _instance_of(vm, objects or TypeObjects())
     else:
         prefix = "spec"
         vmi = decode(registry.VIRTUAL_MACHINE_INSTANCES, manifest.value, lines=manifest.lines).object
+        _note(registry.VIRTUAL_MACHINE_INSTANCES.warn(vmi))
         vmi.status = type(vmi.status)()
     vmi.metadata.namespace = vmi.metadata.namespace or namespace or "default"
     _identify(vmi)
@@ -176,6 +178,11 @@ def explain_manifest(
         _refuse(registry.VIRTUAL_MACHINE_INSTANCES.validate(vmi, None))
     machine = compile_machine(vmi.spec, facts, _bindings(vmi, facts), prefix=prefix)
     return explain(machine, prefix=prefix, lines=manifest.lines, source=manifest.source)
+
+
+def _note(warnings: list[str]) -> None:
+    for text in warnings:
+        print(f"note: {text}", file=sys.stderr)
 
 
 def _instance_of(vm: VirtualMachine, objects: Lookup) -> VirtualMachineInstance:
