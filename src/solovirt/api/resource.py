@@ -49,6 +49,10 @@ def _no_causes(obj: T, old: T | None) -> list[Cause]:
     return []
 
 
+def _no_warnings(obj: T) -> list[str]:
+    return []
+
+
 def _no_fields(obj: T) -> Mapping[str, str]:
     return {}
 
@@ -59,7 +63,8 @@ class Resource(Generic[T]):
 
     ``default`` mutates a decoded object on create and update, before ``validate``; ``validate`` gets the new object
     and, on update, the stored one, and returns every cause. ``spec_fields`` are the top-level fields whose change moves
-    ``metadata.generation`` and which a ``/status`` write leaves alone. ``selectable`` gives the values of field
+    ``metadata.generation`` and which a ``/status`` write leaves alone. ``warn`` gives sentences about a
+    written object that is accepted all the same. ``selectable`` gives the values of field
     selectors beyond metadata.name and metadata.namespace (e.g. ``involvedObject.name``). ``other_versions`` are served
     too, with the same struct; whatever version a client writes, the store keeps ``version``. ``admission`` is for rules that need other objects.
     """
@@ -78,6 +83,7 @@ class Resource(Generic[T]):
     verbs: tuple[str, ...] = ALL_VERBS
     default: Callable[[T], None] = field(default=_nothing)
     validate: Callable[[T, T | None], list[Cause]] = field(default=_no_causes)
+    warn: Callable[[T], list[str]] = field(default=_no_warnings)
     selectable: Callable[[T], Mapping[str, str]] = field(default=_no_fields)
     spec_fields: tuple[str, ...] = ("spec",)
     scale: Scale[T] | None = None

@@ -94,7 +94,10 @@ def _decode(call: Call, body: JsonObject, mode: FieldValidation, *, keep_status:
     get_object(body, "metadata").pop("managedFields", None)
     if call.resource.has_status and not keep_status:
         body.pop("status", None)
-    return decode(call.resource, body, mode=mode)
+    decoded = decode(call.resource, body, mode=mode)
+    if not keep_status:
+        decoded.warnings.extend(call.resource.warn(decoded.object))
+    return decoded
 
 
 async def _write(call: Call, obj: KubeObject, *, of_status: bool, dry_run: bool) -> KubeObject:

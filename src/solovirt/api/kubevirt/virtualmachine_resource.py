@@ -7,6 +7,7 @@ from solovirt.api.instancetype.admission import ADMISSION
 from solovirt.api.kubevirt.defaults import default_vm
 from solovirt.api.kubevirt.validation.virtualmachine import validate_vm
 from solovirt.api.kubevirt.virtualmachine import VirtualMachine
+from solovirt.api.kubevirt.warnings import vm_warnings
 from solovirt.api.resource import Column, Resource
 
 RESOURCE = Resource(
@@ -26,6 +27,7 @@ RESOURCE = Resource(
     ),
     has_status=True,
     default=default_vm,
+    warn=vm_warnings,
     validate=validate_vm,
     admission=ADMISSION,
 )

@@ -7,6 +7,7 @@ from solovirt.api.kubevirt.defaults import default_vmi
 from solovirt.api.kubevirt.presets import ADMISSION
 from solovirt.api.kubevirt.validation.virtualmachineinstance import validate_vmi
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
+from solovirt.api.kubevirt.warnings import vmi_warnings
 from solovirt.api.resource import Column, Resource
 
 
@@ -36,6 +37,7 @@ RESOURCE = Resource(
     ),
     has_status=True,
     default=default_vmi,
+    warn=vmi_warnings,
     validate=validate_vmi,
     admission=ADMISSION,
 )

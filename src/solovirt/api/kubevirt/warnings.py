@@ -1,0 +1,48 @@
+"""What is accepted here although KubeVirt would refuse it: told with the answer, so that a manifest stays portable."""
+
+from __future__ import annotations
+
+from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
+from solovirt.api.kubevirt.virtualmachine import VirtualMachine
+from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
+from solovirt.kit.base64text import decoded_base64
+
+INLINE_MAX = 2048
+"""Bytes of cloud-init data that KubeVirt takes inside a manifest."""
+
+
+def vm_warnings(vm: VirtualMachine) -> list[str]:
+    return spec_warnings(vm.spec.template.spec, "spec.template.spec")
+
+
+def vmi_warnings(vmi: VirtualMachineInstance) -> list[str]:
+    return spec_warnings(vmi.spec, "spec")
+
+
+def spec_warnings(spec: VirtualMachineInstanceSpec, field: str) -> list[str]:
+    """``field`` is the path of the VMI spec."""
+    found: list[str] = []
+    for index, volume in enumerate(spec.volumes):
+        seeds = {
+            "cloudInitNoCloud": volume.cloud_init_no_cloud,
+            "cloudInitConfigDrive": volume.cloud_init_config_drive,
+        }
+        for name, source in seeds.items():
+            if source is None:
+                continue
+            place = f"{field}.volumes[{index}].{name}"
+            data = (
+                ("userdata", "secretRef", source.user_data, source.user_data_base64),
+                ("networkdata", "networkDataSecretRef", source.network_data, source.network_data_base64),
+            )
+            for kind, instead, plain, encoded in data:
+                if _size(plain, encoded) > INLINE_MAX:
+                    text = (
+                        f"{place} {kind} exceeds {INLINE_MAX} bytes: KubeVirt refuses it, and wants it in a {instead}"
+                    )
+                    found.append(text)
+    return found
+
+
+def _size(plain: str, encoded: str) -> int:
+    return max(len(plain.encode()), len(decoded_base64(encoded) or b""))

@@ -1,0 +1,45 @@
+"""What KubeVirt would refuse is told."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from solovirt.api.decode import decode
+from solovirt.api.kubevirt.warnings import INLINE_MAX
+from solovirt.api.registry import VIRTUAL_MACHINE_INSTANCES, VIRTUAL_MACHINES
+
+from ..samples import VM, VMI, changed
+
+LARGE = "x" * (INLINE_MAX + 1)
+SEED = "volumes[1].cloudInitNoCloud"
+
+
+def told(source: dict[str, object]) -> list[str]:
+    machine = decode(VIRTUAL_MACHINE_INSTANCES, changed(VMI, {f"spec.{SEED}": source})).object
+    return VIRTUAL_MACHINE_INSTANCES.warn(machine)
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ({"userData": LARGE}, "userdata"),
+        ({"userData": "ä" * 1025}, "userdata"),
+        ({"userDataBase64": base64.b64encode(LARGE.encode()).decode()}, "userdata"),
+        ({"userData": "x", "networkData": LARGE}, "networkdata"),
+    ],
+)
+def test_large_seeds(source: dict[str, object], kind: str) -> None:
+    [text] = told(source)
+    assert text.startswith(f"spec.{SEED} {kind} exceeds 2048 bytes")
+    assert LARGE not in text
+
+
+def test_what_kubevirt_takes_is_not_mentioned() -> None:
+    assert told({"userData": "x" * INLINE_MAX, "networkData": "x" * INLINE_MAX}) == []
+
+
+def test_the_path_in_a_virtual_machine() -> None:
+    machine = decode(VIRTUAL_MACHINES, changed(VM, {f"spec.template.spec.{SEED}": {"userData": LARGE}})).object
+    assert VIRTUAL_MACHINES.warn(machine)[0].startswith(f"spec.template.spec.{SEED} userdata")
