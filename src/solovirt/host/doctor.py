@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from solovirt.host import facts, kvm, packages
+from solovirt.host import facts, helpers_probe, kvm, packages
 from solovirt.host.model.facts import HostFacts
 from solovirt.kit.errors import HostError
 from solovirt.kit.paths import Paths
@@ -60,6 +60,7 @@ async def check(paths: Paths, environ: Mapping[str, str]) -> list[Check]:
             "giving a guest of a root daemon its own files only",
             environ,
         ),
+        *([] if os.geteuid() == 0 else [_tool("newuidmap", "WARN", "shared directories without root", environ)]),
         _builder(environ),
         _directory("state directory", paths.state),
         _directory("runtime directory", paths.runtime),
@@ -81,6 +82,9 @@ async def _qemu(paths: Paths, binary: Path, environ: Mapping[str, str]) -> list[
         Check("QEMU", "OK", f"{version}{package} at {binary}"),
         acceleration(verdict),
         await _firmware(binary),
+        uefi(host),
+        helper(host, helpers_probe.SWTPM, "TPMs of guests"),
+        helper(host, helpers_probe.VIRTIOFSD, "directories shared with guests"),
         user_network(host),
     ]
 
@@ -91,6 +95,23 @@ def acceleration(verdict: kvm.Verdict) -> Check:
     return Check(
         "KVM", "WARN", f"guests run in software (TCG), many times slower: {verdict.reason}", "speed", verdict.hint
     )
+
+
+def uefi(host: HostFacts) -> Check:
+    """Firmware for EFI guests, with and without secure boot."""
+    secure = any({"secure-boot", "enrolled-keys"} <= firmware.features for firmware in host.firmware)
+    plain = any("requires-smm" not in firmware.features for firmware in host.firmware)
+    if secure and plain:
+        return Check("UEFI firmware", "OK", f"{len(host.firmware)} kinds, with and without secure boot")
+    missing = "none" if not host.firmware else "none without secure boot" if secure else "none with enrolled keys"
+    return Check("UEFI firmware", "WARN", f"{missing} is described here", "EFI guests", "apt install ovmf")
+
+
+def helper(host: HostFacts, name: str, needed_for: str) -> Check:
+    """A program beside QEMU."""
+    if name in host.helpers:
+        return Check(name, "OK", host.helpers[name])
+    return Check(name, "WARN", "not installed", needed_for, packages.hint(name))
 
 
 def user_network(host: HostFacts) -> Check:

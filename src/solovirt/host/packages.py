@@ -25,6 +25,7 @@ PACKAGES: Mapping[str, str] = {
     "mmd": "mtools",
     "mmdebstrap": "mmdebstrap",
     "mtools": "mtools",
+    "newuidmap": "uidmap",
     "prlimit": "util-linux",
     "qemu-img": "qemu-utils",
     "qemu-io": "qemu-utils",

@@ -41,6 +41,7 @@ class _Running:
     name: str
     child: Child
     log_start: int = 0
+    hint: str = ""
 
 
 class HelperSet:
@@ -100,17 +101,17 @@ class HelperSet:
                     self._tell(name, "ended while no daemon was there", 0)
 
     async def failure(self) -> HostError | None:
-        """Why a launch failed, if it was for one of the helpers: its last words."""
+        """Why a launch failed, if it was for one of the helpers: its last words. One that lost QEMU exits with 0."""
         waiting = [asyncio.ensure_future(running.child.wait()) for running in self._running]
         if waiting:
             await asyncio.wait(waiting, timeout=SETTLE, return_when=asyncio.FIRST_COMPLETED)
             for task in waiting:
                 task.cancel()
         for running in self._running:
-            if running.child.has_exited:
+            if running.child.has_exited and running.child.exit_code != 0:
                 words = _words(self._directory, running.name, running.log_start)
                 text = f"{running.name} {describe_exit(running.child.exit_code)}"
-                return _failed(text + (f": {words}" if words else " without a word"))
+                return _failed(text + (f": {words}" if words else " without a word"), running.hint)
         return None
 
     async def end(self) -> None:
@@ -201,7 +202,8 @@ def _start(helper: Helper, listener: socket.socket, directory: Path, run_as: tup
             log_fd = logfile.open_log(folder, f"{helper.name}.log")
             try:
                 since = os.fstat(log_fd).st_size
-                return _Running(helper.name, _execute(helper, listener, lock_fd, log_fd, directory, run_as), since)
+                child = _execute(helper, listener, lock_fd, log_fd, directory, run_as)
+                return _Running(helper.name, child, since, helper.hint)
             finally:
                 os.close(log_fd)
         finally:

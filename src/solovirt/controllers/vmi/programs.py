@@ -16,6 +16,8 @@ from solovirt.hypervisor.helpers import FD
 from solovirt.hypervisor.model import Helper
 from solovirt.kit.errors import HostError
 
+_WITHOUT_ROOT = "without root it needs user namespaces, newuidmap (apt install uidmap) and a range in /etc/subuid"
+
 
 def helpers(equipment: Equipment, facts: HostFacts, tpm_socket: str) -> tuple[Helper, ...]:
     """The programs to start before QEMU."""
@@ -60,4 +62,5 @@ def _virtiofsd(program: str, shared: FilesystemBinding) -> Helper:
         socket=shared.socket,
         confines_itself=True,
         package=PACKAGES[VIRTIOFSD],
+        hint="" if access.is_root() else _WITHOUT_ROOT,
     )

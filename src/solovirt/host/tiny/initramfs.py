@@ -18,7 +18,8 @@ from solovirt.kit.errors import HostError
 MODULES = (
     "virtio_pci", "virtio_console", "virtio_net", "virtio_blk", "virtio_scsi", "sd_mod", "sr_mod", "virtio_rng",
     "virtio_balloon", "virtio_mem", "virtio_input", "virtiofs", "isofs", "vfat", "nls_cp437", "nls_ascii", "nls_utf8",
-    "ext4", "evdev", "button", "ata_piix", "ata_generic", "af_packet", "overlay", "loop", "vmw_vsock_virtio_transport",
+    "ext4", "efivarfs", "evdev", "button", "ata_piix", "ata_generic", "af_packet", "overlay", "loop",
+    "vmw_vsock_virtio_transport",
 )  # fmt: skip
 """What the guest can drive. Debian's cloud kernel has no AHCI, USB or NICs of real hardware: the guest boots from a
 SATA disk, which is the firmware's work, but does not see it then."""

@@ -2,7 +2,8 @@ import pytest
 
 from solovirt.api.causes import Causes
 from solovirt.api.kubevirt.spec.firmware import Firmware
-from solovirt.api.kubevirt.validation.firmware import check_firmware
+from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
+from solovirt.api.kubevirt.validation.firmware import check_firmware, check_firmware_use
 from solovirt.kit.json import convert
 
 BOOT = {"container": {"image": "x/kernel:1", "kernelPath": "/boot/vmlinuz", "initrdPath": "/boot/initrd"}}
@@ -70,3 +71,45 @@ def container(**changes: object) -> dict[str, object]:
 def test_each_problem_is_named(value: dict[str, object], field: str, message: str) -> None:
     [(place, text)] = found(value)
     assert place == field and message in text
+
+
+def used(domain: dict[str, object], volumes: list[dict[str, object]] | None = None) -> list[tuple[str, str]]:
+    causes = Causes()
+    spec = convert({"domain": domain, "volumes": volumes or []}, VirtualMachineInstanceSpec)
+    check_firmware_use(causes, spec, "spec")
+    return [(cause.field, cause.message) for cause in causes.found]
+
+
+def test_efi_and_bios_exclude_each_other() -> None:
+    text = "fw.bootloader has both EFI and BIOS configured, but they are mutually exclusive."
+    assert found({"bootloader": {"efi": {}, "bios": {}}}) == [("fw.bootloader", text)]
+
+
+@pytest.mark.parametrize("efi", [{}, {"secureBoot": True}])
+@pytest.mark.parametrize("features", [{}, {"smm": {"enabled": False}}])
+def test_secure_boot_needs_smm(efi: dict[str, object], features: dict[str, object]) -> None:
+    text = "spec.domain has EFI SecureBoot enabled. SecureBoot requires SMM, which is currently disabled."
+    firmware = {"bootloader": {"efi": efi}}
+    assert used({"firmware": firmware, "features": features}) == [("spec.domain", text)]
+    assert used({"firmware": firmware, "features": {"smm": {}}}) == []
+    assert used({"firmware": firmware, "features": features, "launchSecurity": {"tdx": {}}}) == []
+
+
+def test_no_secure_boot_needs_no_smm() -> None:
+    assert used({"firmware": {"bootloader": {"efi": {"secureBoot": False, "persistent": True}}}}) == []
+
+
+def test_acpi_tables_come_out_of_secret_volumes() -> None:
+    volumes: list[dict[str, object]] = [
+        {"name": "good", "secret": {"secretName": "s"}},
+        {"name": "bad", "configMap": {"name": "c"}},
+    ]
+    place = "spec.domain.firmware.acpi"
+    assert used({"firmware": {"acpi": {"slicNameRef": "good", "msdmNameRef": "good"}}}, volumes) == []
+    assert used({"firmware": {"acpi": {}}}, volumes) == [
+        (place, f"{place}: ACPI was set but no SLIC nor MSDM volume reference was set")
+    ]
+    assert used({"firmware": {"acpi": {"slicNameRef": "bad", "msdmNameRef": "none"}}}, volumes) == [
+        (f"{place}.slicNameRef", f"{place}.slicNameRef refers to Volume of unsupported type."),
+        (f"{place}.msdmNameRef", f"{place}.msdmNameRef does not have a matching Volume."),
+    ]
