@@ -312,3 +312,21 @@ async def test_a_reconciler_that_fails_tells_and_goes_on(
     await asyncio.sleep(0.15)
     await lab.settle()
     assert lab.vmi("lone").status.phase == "Running"
+
+
+async def test_a_watchdog_that_switches_off(lab: Lab) -> None:
+    await run(lab)
+    machine = lab.host.machine
+    lab.host.tell(machine, "watchdog", "poweroff")
+    machine.exit(0)
+    await lab.settle()
+    status = lab.vmi("lone").status
+    assert (status.phase, status.reason) == ("Failed", "Watchdog")
+    assert "Watchdog" in lab.reasons()
+
+
+async def test_a_reboot_that_ends_the_machine(lab: Lab) -> None:
+    await run(lab)
+    lab.host.tell(lab.host.machine, "shutdown", "guest-reset")
+    await lab.settle()
+    assert lab.vmi("lone").status.phase == "Succeeded"

@@ -90,3 +90,11 @@ def test_each_problem_is_named(changes: dict[str, object], field: str, message: 
 
 def test_a_vm_that_goes_away_is_let_go() -> None:
     assert validate_vm(vm({"metadata.deletionTimestamp": "2026-11-22T14:00:00Z", "spec.runStrategy": "x"}), None) == []
+
+
+def test_the_way_volumes_are_updated() -> None:
+    assert validate_vm(vm({"spec.updateVolumesStrategy": "Replacement"}), None) == []
+    for strategy, text in (("Migration", "disks of a running VM cannot be copied"), ("Magic", "Unsupported value")):
+        (cause,) = validate_vm(vm({"spec.updateVolumesStrategy": strategy}), None)
+        assert cause.field == "spec.updateVolumesStrategy"
+        assert text in cause.message
