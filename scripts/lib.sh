@@ -7,7 +7,7 @@ export PATH=$VENV/bin:$PATH
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 
 # What solovirt needs to run guests and to pull images (`solovirt doctor` says what is for what).
-RUN_PACKAGES="qemu-system-x86 qemu-utils seabios ovmf swtpm uidmap skopeo acl zstd util-linux python3-venv"
+RUN_PACKAGES="qemu-system-x86 qemu-utils seabios ovmf swtpm uidmap skopeo acl zstd util-linux tzdata python3-venv"
 
 # What only the tests start: a browser for pages, and what the Debian guest is built with.
 TEST_PACKAGES="openssl chromium mmdebstrap mtools e2fsprogs fdisk"
