@@ -66,7 +66,8 @@ class Resource(Generic[T]):
     ``metadata.generation`` and which a ``/status`` write leaves alone. ``warn`` gives sentences about a
     written object that is accepted all the same. ``selectable`` gives the values of field
     selectors beyond metadata.name and metadata.namespace (e.g. ``involvedObject.name``). ``other_versions`` are served
-    too, with the same struct; whatever version a client writes, the store keeps ``version``. ``admission`` is for rules that need other objects.
+    too, with the same struct; whatever version a client writes, the store keeps ``version``. ``admission`` is for rules
+    that need other objects.
     """
 
     group: str

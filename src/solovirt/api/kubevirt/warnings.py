@@ -37,10 +37,8 @@ def spec_warnings(spec: VirtualMachineInstanceSpec, field: str) -> list[str]:
             )
             for kind, instead, plain, encoded in data:
                 if _size(plain, encoded) > INLINE_MAX:
-                    text = (
-                        f"{place} {kind} exceeds {INLINE_MAX} bytes: KubeVirt refuses it, and wants it in a {instead}"
-                    )
-                    found.append(text)
+                    text = f"{place} {kind} exceeds {INLINE_MAX} bytes"
+                    found.append(f"{text}: KubeVirt refuses it, and wants it in a {instead}")
     return found
 
 

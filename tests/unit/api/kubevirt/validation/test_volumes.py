@@ -1,8 +1,9 @@
 import pytest
 
 from solovirt.api.causes import Causes
+from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.spec.sources import Volume
-from solovirt.api.kubevirt.validation.volumes import check_volumes
+from solovirt.api.kubevirt.validation.volumes import check_volume_use, check_volumes
 from solovirt.kit.json import convert
 
 from ...samples import only, spec_causes
@@ -137,42 +138,6 @@ def test_names_are_unique_and_seeds_single() -> None:
     ]
 
 
-def downward(file: dict[str, object]) -> tuple[str, str]:
-    [(field, message)] = found({"downwardAPI": {"fields": [file]}})
-    return field.removeprefix("v[0].downwardAPI.fields[0]"), message
-
-
-NAME = {"fieldPath": "metadata.name"}
-
-
-@pytest.mark.parametrize(
-    ("file", "field", "message"),
-    [
-        ({"path": "", "fieldRef": NAME}, ".path", "Required value"),
-        ({"path": "/etc/passwd", "fieldRef": NAME}, ".path", "must be a relative path"),
-        ({"path": "a/../b", "fieldRef": NAME}, ".path", "must not contain '..'"),
-        ({"path": "a", "mode": 512, "fieldRef": NAME}, ".mode", "between 0 and 0777"),
-        ({"path": "a"}, "", "one of fieldRef and resourceFieldRef is required"),
-        ({"path": "a", "fieldRef": {"fieldPath": "spec.nodeName"}}, ".fieldRef.fieldPath", "field label not supported"),
-        ({"path": "a", "fieldRef": {**NAME, "apiVersion": "v2"}}, ".fieldRef.apiVersion", "Unsupported value"),
-        (
-            {"path": "a", "fieldRef": NAME, "resourceFieldRef": {"resource": "limits.cpu"}},
-            "",
-            "can not be specified simultaneously",
-        ),
-        ({"path": "a", "resourceFieldRef": {"resource": "limits.gpu"}}, ".resourceFieldRef.resource", "Unsupported"),
-        (
-            {"path": "a", "resourceFieldRef": {"resource": "limits.cpu", "divisor": "x"}},
-            ".resourceFieldRef.divisor",
-            "quantities must match",
-        ),
-    ],
-)
-def test_downward_files(file: dict[str, object], field: str, message: str) -> None:
-    place, text = downward(file)
-    assert place == field and message in text
-
-
 @pytest.mark.parametrize(
     ("volume", "name"),
     [
@@ -185,38 +150,30 @@ def test_at_most_one(volume: dict[str, object], name: str) -> None:
 
 
 PATH = {"name": "v", "containerPath": {"path": "/data"}}
+SHARED = {"filesystems": [{"name": "v", "virtiofs": {}}]}
+MAPPED = "ContainerPath volume 'v' must be mapped to a filesystem, not a disk"
+UNMATCHED = "ContainerPath volume 'v' must have a matching filesystem defined in spec.domain.devices.filesystems"
+RESERVED = {"name": "v", "containerPath": {"path": "/var/run/kubevirt/x"}}
 
 
 @pytest.mark.parametrize(
     ("changes", "messages"),
     [
-        ({"domain.devices.filesystems": [{"name": "v", "virtiofs": {}}]}, []),
+        ({"domain": {"devices": SHARED}}, []),
+        ({}, [UNMATCHED]),
+        ({"domain": {"devices": {"disks": [{"name": "v"}]}}}, [MAPPED, UNMATCHED]),
+        ({"domain": {"devices": {**SHARED, "disks": [{"name": "v"}]}}}, [MAPPED]),
         (
-            {},
-            [
-                "ContainerPath volume 'v' must be mapped to a filesystem, not a disk",
-                "ContainerPath volume 'v' must have a matching filesystem defined in spec.domain.devices.filesystems",
-            ],
-        ),
-        (
-            {
-                "domain.devices.filesystems": [{"name": "v", "virtiofs": {}}],
-                "domain.devices.disks[2]": {"name": "v", "disk": {}},
-            },
-            ["ContainerPath volume 'v' must be mapped to a filesystem, not a disk"],
-        ),
-        (
-            {
-                "domain.devices.filesystems": [{"name": "v", "virtiofs": {}}],
-                "volumes[2].containerPath.path": "/var/run/kubevirt/x",
-            },
+            {"domain": {"devices": SHARED}, "volumes": [RESERVED]},
             ["ContainerPath volume 'v' uses reserved path prefix '/var/run/kubevirt'"],
         ),
     ],
 )
 def test_container_paths(changes: dict[str, object], messages: list[str]) -> None:
-    causes = spec_causes({"volumes[2]": PATH, **changes})
-    assert [cause.message.partition(": ")[2] for cause in causes] == messages
+    collected = Causes()
+    plain = {"domain": {"devices": {}}, "volumes": [PATH], **changes}
+    check_volume_use(collected, convert(plain, VirtualMachineInstanceSpec), "spec")
+    assert [cause.message.partition(": ")[2] for cause in collected.found] == messages
 
 
 def test_utility_volumes() -> None:
