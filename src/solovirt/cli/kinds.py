@@ -97,6 +97,7 @@ PRESET = Kind(
     ("vmipreset", "vmipresets"),
 )
 REVISION = Kind("apps", "v1", "controllerrevisions", "controllerrevision", "ControllerRevision")
+NAMESPACE = Kind("", "v1", "namespaces", "namespace", "Namespace", ("ns",), namespaced=False)
 EVENT = Kind("", "v1", "events", "event", "Event", ("ev",))
 KNOWN: tuple[Kind, ...] = (
     VM,
@@ -106,7 +107,7 @@ KNOWN: tuple[Kind, ...] = (
     Kind("", "v1", "secrets", "secret", "Secret"),
     Kind("", "v1", "configmaps", "configmap", "ConfigMap", ("cm",)),
     EVENT,
-    Kind("", "v1", "namespaces", "namespace", "Namespace", ("ns",), namespaced=False),
+    NAMESPACE,
     REPLICA_SET,
     POOL,
     INSTANCETYPE,

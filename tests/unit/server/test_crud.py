@@ -7,6 +7,8 @@ from solovirt.store.objects import Objects
 from tests.support.asgi import Client
 from tests.unit.server.manifests import MAPS, VMIS, VMS, config_map, created, created_map, vm, vmi
 
+CLAIMS = "/api/v1/namespaces/default/persistentvolumeclaims"
+
 
 async def test_create_and_get(client: Client) -> None:
     made = await created(client, VMS, vm())
@@ -91,10 +93,10 @@ async def test_ignore(client: Client) -> None:
 
 
 async def test_unsupported_field_is_refused_in_every_mode(client: Client) -> None:
-    body = vm()
-    body["spec"]["template"]["spec"]["domain"]["devices"]["gpus"] = [{"name": "a", "deviceName": "b"}]
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, "dataSource": {}}
+    body = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "a"}, "spec": claim}
     for mode in ("Strict", "Warn", "Ignore"):
-        answer = await client.post(f"{VMS}?fieldValidation={mode}", body)
+        answer = await client.post(f"{CLAIMS}?fieldValidation={mode}", body)
         assert answer.status == 422, answer
         assert "known to KubeVirt, not supported yet" in answer.json()["message"]
         assert answer.json()["details"]["causes"][0]["reason"] == "FieldValueNotSupported"

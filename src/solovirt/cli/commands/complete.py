@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from solovirt.cli.client import path_of
 from solovirt.cli.context import Context
-from solovirt.cli.kinds import KNOWN, VM, VMI, Kind, lookup
+from solovirt.cli.kinds import KNOWN, NAMESPACE, VM, VMI, Kind, lookup
 from solovirt.kit.errors import SolovirtError
 from solovirt.kit.jsontypes import get_list, get_object, get_str
 
@@ -109,7 +109,7 @@ def _values(
         return FILES
     if option.dest == "namespace":
         _take_over(context, parser, before[:-1])
-        return _names(context, KNOWN[-1])
+        return _names(context, NAMESPACE)
     return []
 
 
@@ -190,7 +190,7 @@ def _image_words(context: Context, given: list[str]) -> list[str]:
     if len(given) > 1:
         return []
     if given[0] == "build":
-        return ["tiny"]
+        return ["tiny", "debian"]
     images = get_list(context.client.get(PATH), "items")
     return [get_str(image, "reference") for image in images if isinstance(image, dict)]
 

@@ -36,7 +36,7 @@ def complete(run: Run, line: str) -> list[str]:
     [
         ("sta", ["start"]),
         ("-n lab un", ["unpause"]),
-        ("get v", ["vm", "vmi"]),
+        ("get vmir", ["vmirs"]),
         ("get vm ", ["alpha", "beta"]),
         ("get vm alpha b", ["beta"]),
         ("get vm,vmi a", ["alpha"]),
@@ -58,7 +58,7 @@ def complete(run: Run, line: str) -> list[str]:
         ("apply --dry-run ", ["none", "server", "client"]),
         ("image ", ["build", "pull", "import", "ls", "rm"]),
         ("image rm quay.io/", ["quay.io/a:1"]),
-        ("image build ", ["tiny"]),
+        ("image build ", ["tiny", "debian"]),
         ("image import x/y ", [":files"]),
         ("daemon s", ["status", "stop"]),
         ("completion ", ["bash", "zsh", "fish"]),
