@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 SIZE = 256 << 10
 NAME = "vhostmd0"
@@ -35,7 +35,7 @@ def document(metrics: Sequence[Metric]) -> bytes:
     """The XML of ``metrics``."""
     lines = ["<metrics>"]
     for metric in metrics:
-        unit = f' unit="{escape(metric.unit)}"' if metric.unit else ""
+        unit = f" unit={quoteattr(metric.unit)}" if metric.unit else ""
         lines += [
             f'  <metric type="{_kind(metric.value)}" context="{metric.context}"{unit}>',
             f"    <name>{escape(metric.name)}</name>",
