@@ -42,16 +42,20 @@ def test_unknown_fields_by_mode() -> None:
     assert decode(VIRTUAL_MACHINES, value, mode="Ignore").warnings == []
 
 
+DATA = "spec.dataVolumeTemplates[0].spec"
+
+
 @pytest.mark.parametrize("mode", ["Strict", "Warn", "Ignore"])
 def test_fields_that_kubevirt_knows_are_refused_by_name_in_every_mode(mode: str) -> None:
-    value = changed(VM, {f"{DEVICES}.gpus": [], "spec.instancetype": {"name": "u1"}})
+    volume = {"metadata": {"name": "v"}, "spec": {"sourceRef": {}, "checkpoints": []}}
+    value = changed(VM, {"spec.dataVolumeTemplates": [volume]})
     with pytest.raises(Invalid) as caught:
         decode(VIRTUAL_MACHINES, value, mode=mode)
     assert [(c.reason, c.field, c.message) for c in caught.value.causes] == [
         ("FieldValueNotSupported", field, f"{field}: known to KubeVirt, not supported yet")
-        for field in (f"{DEVICES}.gpus", "spec.instancetype")
+        for field in (f"{DATA}.sourceRef", f"{DATA}.checkpoints")
     ]
-    assert f"{DEVICES}.gpus: known to KubeVirt, not supported yet" in str(caught.value)
+    assert f"{DATA}.sourceRef: known to KubeVirt, not supported yet" in str(caught.value)
 
 
 def test_all_errors_at_once_with_their_places() -> None:

@@ -59,7 +59,7 @@ def spec(**domain: object) -> VirtualMachineInstanceSpec:
     return convert({"domain": domain}, VirtualMachineInstanceSpec)
 
 
-def vm(domain: JsonObject | None = None, **fields: object) -> VirtualMachine:
+def vm(domain: object = None, **fields: object) -> VirtualMachine:
     """A VM of the namespace default; ``fields`` are of its spec."""
     template = {"spec": {"domain": domain or {}}}
     whole = {"runStrategy": "Halted", "template": template, **fields}

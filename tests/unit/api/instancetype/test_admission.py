@@ -31,7 +31,7 @@ async def objects(tmp_path: Path) -> AsyncIterator[Objects]:
     await opened.close()
 
 
-async def refusal(objects: Objects, *args: JsonObject, **fields: object) -> list[tuple[str, str]]:
+async def refusal(objects: Objects, *args: object, **fields: object) -> list[tuple[str, str]]:
     with pytest.raises(Invalid) as caught:
         await objects.create(VMS, vm(*args, **fields))
     return [(cause.field, cause.message) for cause in caught.value.causes]
@@ -47,11 +47,11 @@ async def test_memory_comes_from_the_instancetype_and_is_not_stored(objects: Obj
 async def test_upstreams_broken_examples_conflict(objects: Objects, field: str) -> None:
     value = "128Mi" if field == "guest" else {"pageSize": "2Mi"}
     if field == "hugepages":
-        await objects.create(VMS, vm({"memory": {field: value}}, instancetype={"name": "small"}))  # type: ignore[dict-item]
+        await objects.create(VMS, vm({"memory": {field: value}}, instancetype={"name": "small"}))
         return
     place = "spec.template.spec.domain.memory.guest"
     text = f"VM field(s) {place} conflicts with selected instance type"
-    assert await refusal(objects, {"memory": {field: value}}, instancetype={"name": "small"}) == [(place, text)]  # type: ignore[dict-item]
+    assert await refusal(objects, {"memory": {field: value}}, instancetype={"name": "small"}) == [(place, text)]
 
 
 async def test_conflicts_are_refused_on_update_too(objects: Objects) -> None:

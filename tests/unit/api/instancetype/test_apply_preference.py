@@ -13,14 +13,14 @@ from solovirt.api.meta import ObjectMeta
 from solovirt.kit.json import JsonObject, clone, convert, get_object, to_object
 from tests.unit.api.instancetype.samples import preference
 
-DISK = {"disks": [{"name": "d"}]}
 HYPERV = ("relaxed", "vapic", "vpindex", "runtime", "synic", "reset", "frequencies", "reenlightenment", "ipi", "evmcs")
 
-CASES: list[tuple[dict[str, object], dict[str, object], dict[str, object]]] = [
-    *[
-        ({f"preferredAutoattach{name}": False}, {}, {f"autoattach{name}": False})
-        for name in ("GraphicsDevice", "MemBalloon", "PodInterface", "SerialConsole", "InputDevice")
-    ],
+Case = tuple[dict[str, object], dict[str, object], dict[str, object]]
+AUTOATTACH = ("GraphicsDevice", "MemBalloon", "PodInterface", "SerialConsole", "InputDevice")
+DISK: dict[str, object] = {"disks": [{"name": "d"}]}
+AUTO: list[Case] = [({f"preferredAutoattach{name}": False}, {}, {f"autoattach{name}": False}) for name in AUTOATTACH]
+CASES: list[Case] = [
+    *AUTO,
     ({"preferredDisableHotplug": True}, {}, {"disableHotplug": True}),
     ({"preferredUseVirtioTransitional": True}, {}, {"useVirtioTransitional": True}),
     ({"preferredBlockMultiQueue": True}, {}, {"blockMultiQueue": True}),
@@ -220,8 +220,8 @@ def test_the_rest() -> None:
     firmware=st.sampled_from([{}, {"preferredUseBios": True}, {"preferredEfi": {}}, {"preferredUseEfi": True}]),
 )
 def test_applying_twice_is_applying_once(
-    liked: list[tuple[dict[str, object], dict[str, object], dict[str, object]]],
-    own: list[tuple[dict[str, object], dict[str, object], dict[str, object]]],
+    liked: list[Case],
+    own: list[Case],
     firmware: dict[str, object],
 ) -> None:
     wanted: dict[str, object] = {}

@@ -42,7 +42,8 @@ def test_the_expanded_vm_needs_no_types() -> None:
     made = vm(instancetype={"name": "small"}, preference={"name": "os"})
     whole, conflicts = expanded(made, types(instancetype(2, "1Gi"), LIKED))
     assert conflicts == []
-    assert whole.spec.instancetype is whole.spec.preference is whole.status.instancetype_ref is None
+    assert whole.spec.instancetype is whole.spec.preference is None
+    assert whole.status.instancetype_ref is None
     domain = whole.spec.template.spec.domain
     assert domain.cpu is not None
     assert domain.memory is not None
