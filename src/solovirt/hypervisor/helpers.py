@@ -204,6 +204,9 @@ def _start(helper: Helper, listener: socket.socket, directory: Path, run_as: tup
                 since = os.fstat(log_fd).st_size
                 child = _execute(helper, listener, lock_fd, log_fd, directory, run_as)
                 return _Running(helper.name, child, since, helper.hint)
+            except HostError:
+                _forget(directory, helper.name)
+                raise
             finally:
                 os.close(log_fd)
         finally:
