@@ -62,6 +62,7 @@ async def check(paths: Paths, environ: Mapping[str, str]) -> list[Check]:
         ),
         *([] if os.geteuid() == 0 else [_tool("newuidmap", "WARN", "shared directories without root", environ)]),
         _builder(environ),
+        _debian_builder(environ),
         _directory("state directory", paths.state),
         _directory("runtime directory", paths.runtime),
         _socket_length(paths),
@@ -169,6 +170,18 @@ def _builder(environ: Mapping[str, str]) -> Check:
             "image builder", "WARN", f"{', '.join(missing)} not installed", needed_for, "build it on a Debian host"
         )
     return Check("image builder", "OK", "apt and dpkg-deb are here")
+
+
+def _debian_builder(environ: Mapping[str, str]) -> Check:
+    """Nothing else needs these programs, so that a host without them lacks no more than this one image."""
+    needed_for = "solovirt image build debian"
+    tools = ("mmdebstrap", "mke2fs", "sfdisk", "mformat", "mmd", "mcopy", "apt-get", "dpkg-deb")
+    missing = [tool for tool in tools if packages.find(tool, environ=environ) is None]
+    if missing:
+        lacking = " ".join(dict.fromkeys(packages.PACKAGES[tool] for tool in missing))
+        message = f"{', '.join(missing)} not installed"
+        return Check("Debian image builder", "WARN", message, needed_for, f"apt install {lacking}")
+    return Check("Debian image builder", "OK", "mmdebstrap and the tools for its disk are here")
 
 
 def _directory(name: str, path: Path) -> Check:

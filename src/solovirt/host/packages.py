@@ -40,6 +40,7 @@ PACKAGES: Mapping[str, str] = {
     "systemctl": "systemd",
     "systemd-run": "systemd",
     "virtiofsd": "qemu-system-common",
+    "unshare": "util-linux",
     "zstd": "zstd",
 }
 """Program name -> Debian package."""

@@ -132,3 +132,15 @@ def test_disk_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, 
     monkeypatch.setattr("shutil.disk_usage", lambda path: Usage(1 << 40, 0, free))
 
     assert doctor._space(tmp_path / "not" / "there").status == status
+
+
+async def test_what_only_the_debian_image_needs_is_told_as_such(
+    paths: Paths, host: HostFacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await found(paths))["Debian image builder"].status == "OK"
+
+    lacking = {"mmdebstrap", "mmd", "mcopy"}
+    monkeypatch.setattr(packages, "find", lambda tool, environ: None if tool in lacking else Path(f"/usr/bin/{tool}"))
+    check = (await found(paths))["Debian image builder"]
+    assert (check.status, check.needed_for) == ("WARN", "solovirt image build debian")
+    assert check.hint == "apt install mmdebstrap mtools"

@@ -14,6 +14,7 @@ from solovirt.kit.jsontypes import JsonObject, get_int, get_list, get_str
 
 EPILOG = """examples:
   solovirt image build tiny                           a small Linux guest: solovirt/tiny
+  solovirt image build debian                         Debian 12 for BIOS and UEFI, with cloud-init: solovirt/debian
   solovirt image pull quay.io/containerdisks/fedora:40
   solovirt image import my/disk:1 disk.qcow2          a local file under any reference
   solovirt image import my/kernel:1 --file /boot/vmlinuz=./vmlinuz --file /boot/initrd=./initrd
@@ -21,12 +22,15 @@ EPILOG = """examples:
 """
 PATH = "/apis/subresources.solovirt.io/v1/images"
 TINY = "solovirt/tiny"
+DEBIAN = "solovirt/debian"
 
 
 def add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
     parser.epilog = EPILOG
     parser.add_argument("action", choices=("build", "pull", "import", "ls", "rm"))
-    parser.add_argument("reference", nargs="?", default="", metavar="REFERENCE", help="name[:tag] (build: tiny)")
+    parser.add_argument(
+        "reference", nargs="?", default="", metavar="REFERENCE", help="name[:tag] (build: tiny or debian)"
+    )
     parser.add_argument("disk", nargs="?", default="", metavar="FILE", help="import: a raw or qcow2 disk image")
     parser.add_argument("--file", action="append", default=[], metavar="PATH=FILE", help="import: a file of the image")
     parser.add_argument("-o", "--output", default="", choices=("", "json"))
@@ -85,20 +89,33 @@ def _files(args: argparse.Namespace) -> JsonObject:
 
 
 def _build(args: argparse.Namespace, context: Context) -> int:
-    if args.reference not in ("tiny", TINY):
-        raise BadRequest(f"{args.reference!r} cannot be built", hint="the image that can be built here is `tiny`")
-    from solovirt.host.tiny.build import build, image_files
+    known = {"tiny": TINY, TINY: TINY, "debian": DEBIAN, DEBIAN: DEBIAN}
+    reference = known.get(args.reference)
+    if reference is None:
+        raise BadRequest(f"{args.reference!r} cannot be built", hint="`tiny` and `debian` can be built here")
     from solovirt.kit.paths import from_environment
 
-    paths = from_environment()
+    folder = _build_folder(from_environment().state, reference.rpartition("/")[2])
     with Progress() as show:
-        tiny = build(_build_folder(paths.state), progress=show.text)
-    files: JsonObject = {inside: str(local) for inside, local in image_files(tiny).items()}
-    return _send(context, {"action": "import", "reference": TINY, "files": files})
+        built = _debian(folder, show) if reference == DEBIAN else _tiny(folder, show)
+    files: JsonObject = {inside: str(local) for inside, local in built.items()}
+    return _send(context, {"action": "import", "reference": reference, "files": files})
 
 
-def _build_folder(state: Path) -> Path:
-    folder = state / "build" / "tiny"
+def _tiny(folder: Path, show: Progress) -> dict[str, Path]:
+    from solovirt.host.tiny.build import build, image_files
+
+    return image_files(build(folder, progress=show.text))
+
+
+def _debian(folder: Path, show: Progress) -> dict[str, Path]:
+    from solovirt.host.debian.build import build, image_files
+
+    return image_files(build(folder, progress=show.text))
+
+
+def _build_folder(state: Path, name: str) -> Path:
+    folder = state / "build" / name
     os.makedirs(folder, mode=0o700, exist_ok=True)
     return folder
 

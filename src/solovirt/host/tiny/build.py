@@ -126,8 +126,13 @@ def _assemble(archive: Archive, work: Path, progress: Progress) -> list[Package]
 
 def source_digest() -> str:
     """A digest of the builder itself, so that a changed script means a new guest."""
+    return digest_of("solovirt.host.tiny")
+
+
+def digest_of(package: str) -> str:
+    """A digest of a Python package with all its files."""
     digest = hashlib.sha256()
-    for name, data in sorted(_sources(resources.files("solovirt.host.tiny"))):
+    for name, data in sorted(_sources(resources.files(package))):
         digest.update(f"{name}\0{len(data)}\0".encode() + data)
     return digest.hexdigest()
 

@@ -44,10 +44,10 @@ class Archive:
 
     def show(self, names: Sequence[str]) -> dict[str, Package]:
         """The packages by name; all of ``names`` are there, or it is an error."""
-        found = self._known(names)
+        found = self.known(names)
         if any(name not in found for name in names) and not self._options:
             self.refresh()
-            found = self._known(names)
+            found = self.known(names)
         missing = [name for name in names if name not in found]
         if missing:
             raise HostError(
@@ -89,7 +89,8 @@ class Archive:
         if done.returncode != 0:
             raise _unavailable("package lists cannot be fetched", done.stderr)
 
-    def _known(self, names: Sequence[str]) -> dict[str, Package]:
+    def known(self, names: Sequence[str]) -> dict[str, Package]:
+        """Those of ``names`` that apt knows."""
         done = self._apt("apt-cache", "show", "--no-all-versions", *names, cwd=Path("/"))
         return {package.name: package for package in parse(done.stdout)}
 

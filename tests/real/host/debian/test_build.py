@@ -1,0 +1,31 @@
+"""The scripts of the Debian guest are shell, and a built guest is not built again."""
+
+import os
+import subprocess
+import time
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from tests.support import debianguest
+
+pytestmark = pytest.mark.real
+
+
+def test_the_scripts_are_shell() -> None:
+    for script in sorted(Path(str(resources.files("solovirt.host.debian") / "hooks")).iterdir()):
+        done = subprocess.run(["/bin/sh", "-n", os.fspath(script)], capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+def test_it_is_small_and_the_second_time_is_quick() -> None:
+    debian = debianguest.image()
+    started = time.monotonic()
+    again = debianguest.image()
+
+    assert again == debian
+    assert time.monotonic() - started < 10
+    assert debian.disk.stat().st_size < 700 << 20
+    assert debian.disk.read_bytes()[:4] == b"QFI\xfb"
+    assert not list(debianguest.FOLDER.glob(".build-*"))
