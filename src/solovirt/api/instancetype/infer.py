@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from solovirt.api.admission import Lookup
 from solovirt.api.cdi.datavolume import RESOURCE as DATA_VOLUMES
+from solovirt.api.cdi.datavolume import DataVolumeSpec
 from solovirt.api.core.persistentvolumeclaim import RESOURCE as CLAIMS
 from solovirt.api.instancetype.matchers import IGNORE, Matcher
 from solovirt.api.kubevirt.virtualmachine import VirtualMachine
@@ -54,15 +55,28 @@ def _labels(vm: VirtualMachine, name: str, label: str, objects: Lookup) -> dict[
     if volume.data_volume is None:
         raise NoDefault(f"unable to infer defaults from volume {name} as type is not supported")
     data_volume = volume.data_volume.name
-    if any(template.metadata.name == data_volume for template in vm.spec.data_volume_templates):
-        # It is made only after this. KubeVirt would go on to the claim that the template copies from.
-        raise NoDefault(_NO_SOURCE)
+    for template in vm.spec.data_volume_templates:
+        if template.metadata.name == data_volume:
+            return _source_labels(template.spec, namespace, label, objects)
     found = objects.find(DATA_VOLUMES, namespace, data_volume)
     if found is None:
         return _with(label, _claim_labels(objects, namespace, data_volume))
     if label not in found.metadata.labels:
-        raise NoDefault(_NO_SOURCE)
+        return _source_labels(found.spec, namespace, label, objects)
     return found.metadata.labels
+
+
+def _source_labels(spec: DataVolumeSpec, namespace: str, label: str, objects: Lookup) -> dict[str, str]:
+    """Of the claim that a DataVolume copies."""
+    if spec.source is not None and spec.source.pvc is not None:
+        source = spec.source.pvc
+        return _with(label, _claim_labels(objects, source.namespace or namespace, source.name))
+    if spec.source_ref is None:
+        raise NoDefault(_NO_SOURCE)
+    if spec.source_ref.kind != "DataSource":
+        text = "unable to infer defaults from DataVolumeSourceRef as Kind"
+        raise NoDefault(f"{text} {spec.source_ref.kind} is not supported")
+    raise BadRequest(f'datasources.cdi.kubevirt.io "{spec.source_ref.name}" not found')
 
 
 def _claim_labels(objects: Lookup, namespace: str, name: str) -> dict[str, str]:

@@ -95,3 +95,30 @@ def test_a_template_is_made_only_later() -> None:
     made = with_volume({"dataVolume": {"name": "labelled"}}, dataVolumeTemplates=[template])
     with pytest.raises(BadRequest, match="DataVolumeSource is not supported"):
         infer(made, OBJECTS)
+
+
+@pytest.mark.parametrize("policy", ["", "Ignore"])
+def test_the_claim_that_a_data_volume_copies(policy: str) -> None:
+    copy: dict[str, object] = {"source": {"pvc": {"name": "labelled", "namespace": "default"}}, "pvc": CLAIM}
+    made = with_volume({"dataVolume": {"name": "new"}}, policy)
+    infer(made, Objects(OBJECTS.objects[0], make(DATA_VOLUMES, "new", copy)))  # type: ignore[arg-type]
+    assert made.spec.instancetype is not None
+    template = {"metadata": {"name": "new"}, "spec": copy}
+    made = with_volume({"dataVolume": {"name": "new"}}, policy, dataVolumeTemplates=[template])
+    infer(made, OBJECTS)
+    assert made.spec.instancetype is not None
+    assert made.spec.instancetype.name == "small"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("DataSource", 'datasources.cdi.kubevirt.io "golden" not found'),
+        ("Other", "unable to infer defaults from DataVolumeSourceRef as Kind Other is not supported"),
+    ],
+)
+def test_references_to_sources(kind: str, text: str) -> None:
+    spec: dict[str, object] = {"sourceRef": {"kind": kind, "name": "golden"}, "pvc": CLAIM}
+    template = {"metadata": {"name": "new"}, "spec": spec}
+    with pytest.raises(BadRequest, match=text):
+        infer(with_volume({"dataVolume": {"name": "new"}}, dataVolumeTemplates=[template]), OBJECTS)
