@@ -127,6 +127,40 @@ def test_recorded_facts_are_those_of_a_real_qemu() -> None:
     assert next(m.name for m in found.qemu.machines if m.alias == "q35") == "pc-q35-7.2"
 
 
+def test_all_recorded_facts_load() -> None:
+    found = {name: facts.load(name) for name in facts.recorded()}
+
+    assert set(found) >= {"qemu-7.2", "qemu-10.0", "slides"}
+    for name, host in found.items():
+        q35 = [machine.name for machine in host.qemu.machines if machine.alias == "q35"]
+        assert len(q35) == 1, name
+        assert any("secure-boot" in firmware.features for firmware in host.firmware), name
+        assert set(host.helpers) == {"qemu-pr-helper", "swtpm", "virtiofsd"}, name
+        assert {"virtio-blk-pci", "e1000e", "tpm-tis", "i6300esb", "qemu-xhci"} <= host.qemu.devices, name
+        assert host.labels[f"machine-type.node.kubevirt.io/{q35[0]}"] == "true", "labels follow from the rest"
+
+
+def test_the_host_of_the_slides_is_rhel_on_an_icelake() -> None:
+    host = facts.load("slides")
+
+    assert (host.qemu.binary, host.accel) == ("/usr/libexec/qemu-kvm", "kvm")
+    assert next(m.name for m in host.qemu.machines if m.alias == "q35") == "pc-q35-rhel9.2.0"
+    assert host.host_model is not None
+    assert host.host_model.name == "Icelake-Server"
+    off = {name for name, on in host.host_model.features.items() if not on}
+    assert (len(host.host_model.features), off) == (29, {"hle", "rtm", "mpx", "intel-pt"})
+    assert host.firmware[0].code == "/usr/share/OVMF/OVMF_CODE.secboot.fd"
+    assert host.labels["cpu-timer.node.kubevirt.io/tsc-frequency"] == "2394374000"
+
+
+def test_qemu_10_is_newer_than_the_installed_one() -> None:
+    new, old = facts.load("qemu-10.0").qemu, facts.load("qemu-7.2").qemu
+
+    assert new.version[:2] == (10, 0)
+    assert "igb" in new.devices - old.devices
+    assert "pc-i440fx-2.3" in {m.name for m in old.machines} - {m.name for m in new.machines}
+
+
 def test_what_is_dumped_can_be_loaded(tmp_path: Path) -> None:
     file = tmp_path / "host.json"
     host = HostFacts(QemuFacts("/q", (9, 0, 0), devices=frozenset({"a", "b"})), "kvm", "it ran", 4, 1 << 34, "n")
