@@ -1,9 +1,10 @@
 """Golden cases: a manifest, what the host resolved its names to, and the command line that must come out.
 
 Each folder here has ``vm.yaml``; ``bindings.json`` where the bindings that ``default_bindings`` makes up do not do;
-``host.json`` with the facts and the accelerator when they are not qemu-7.2 and tcg; and the two golden files:
-``argv.txt`` (one option a line, not quoted) and ``reasons.txt`` (the table of ``explain``). ``tests/golden/update``
-rewrites them.
+``host.json`` with the accelerator and what else is not as in the recorded facts; and the golden files: ``argv.txt``
+(one option a line, not quoted) and ``reasons.txt`` (the table of ``explain``) with the facts of QEMU 7.2, and
+``argv.qemu-10.0.txt`` with those of 10.0. Reasons of 10.0 lie there only where they say more than another version of
+the machine type. A ``host.json`` that names facts compiles for those alone. ``tests/golden/update`` rewrites them all.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ from typing import TypeVar
 import msgspec
 
 from solovirt.api.decode import decode
+from solovirt.api.instancetype.expand import template_of
+from solovirt.api.instancetype.find import types_of
 from solovirt.api.kubevirt.defaults import default_vmi
 from solovirt.api.kubevirt.spec.firmware import Firmware
 from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.spec.sources import Volume
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.api.registry import VIRTUAL_MACHINE_INSTANCES, VIRTUAL_MACHINES
+from solovirt.cli.typeobjects import TypeObjects
 from solovirt.compile import explain
 from solovirt.compile.options import Machine
 from solovirt.compile.plan import compile_machine
@@ -52,6 +56,8 @@ HERE = Path(__file__).parent
 STATE = "/var/lib/solovirt"
 RUNTIME = "/run/solovirt"
 T = TypeVar("T")
+USUAL, NEWER = "qemu-7.2", "qemu-10.0"
+"""Recorded facts: the first makes argv.txt, the second argv.qemu-10.0.txt."""
 NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 """When every case starts."""
 UUID = "a2d16c7b-f14c-4ed9-9d74-4daf163510e2"
@@ -77,7 +83,8 @@ class Overrides(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
 class Host(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     """``host.json``."""
 
-    facts: str = "qemu-7.2"
+    facts: str = ""
+    """Empty: the case compiles for ``USUAL`` and for ``NEWER``."""
     accel: str = "tcg"
     accel_reason: str = ""
     host_model: HostModel | None = None
@@ -111,12 +118,27 @@ def names() -> list[str]:
     return sorted(path.parent.name for path in HERE.glob("*/vm.yaml"))
 
 
-def load(name: str) -> Case:
+def facts_of(name: str) -> tuple[str, ...]:
+    """The facts that a case compiles for; argv.txt is the first's."""
+    own = (_read(HERE / name / "host.json", Host) or Host()).facts
+    return (own,) if own else (USUAL, NEWER)
+
+
+def pairs() -> list[tuple[str, str]]:
+    """Every case with each of its facts."""
+    return [(name, known) for name in names() for known in facts_of(name)]
+
+
+def load(name: str, facts: str = "") -> Case:
+    """``facts``: one of ``facts_of``, the first if empty."""
     folder = HERE / name
+    host = _read(folder / "host.json", Host) or Host()
+    host.facts = facts or host.facts
     document = yaml.load_all((folder / "vm.yaml").read_bytes(), source="vm.yaml")[0]
     kind = document.value["kind"] if isinstance(document.value, dict) else ""
     if kind == "VirtualMachine":
-        template = decode(VIRTUAL_MACHINES, document.value, lines=document.lines).object.spec.template
+        vm = decode(VIRTUAL_MACHINES, document.value, lines=document.lines).object
+        template, _ = template_of(vm, types_of(vm, TypeObjects()))
         vmi = VirtualMachineInstance(metadata=template.metadata, spec=template.spec)
         prefix = "spec.template.spec"
     else:
@@ -124,7 +146,7 @@ def load(name: str) -> Case:
     identified = vmi.spec.domain.firmware = vmi.spec.domain.firmware or Firmware()
     identified.uuid = identified.uuid or UUID
     default_vmi(vmi)
-    known = host_facts(_read(folder / "host.json", Host))
+    known = host_facts(host)
     return Case(
         name=name,
         spec=vmi.spec,
@@ -140,7 +162,7 @@ def load(name: str) -> Case:
 def host_facts(host: Host | None = None) -> HostFacts:
     """Recorded facts (QEMU 7.2 unless others are named). With KVM, on a CPU that has everything."""
     host = host or Host()
-    recorded = facts.load(host.facts)
+    recorded = facts.load(host.facts or USUAL)
     qemu = recorded.qemu
     if host.accel == "kvm":
         qemu = msgspec.structs.replace(
@@ -240,11 +262,30 @@ def _read(path: Path, kind: type[T]) -> T | None:
     return msgspec.json.decode(path.read_bytes(), type=kind) if path.exists() else None
 
 
+def files(name: str) -> dict[str, str]:
+    """The golden files of a case, by their names."""
+    usual, *others = (load(name, known) for known in facts_of(name))
+    made = {"argv.txt": usual.argv_text(), "reasons.txt": usual.reasons_text()}
+    for known, case in zip(facts_of(name)[1:], others, strict=True):
+        made[f"argv.{known}.txt"] = case.argv_text()
+        if _reasons(case) != _reasons(usual):
+            made[f"reasons.{known}.txt"] = case.reasons_text()
+    return made
+
+
+def _reasons(case: Case) -> str:
+    """Without the version of the machine type, which differs everywhere."""
+    return case.reasons_text().replace(case.machine().pins.machine, "q35").replace(" ", "")
+
+
 def update(only: list[str]) -> None:
     for name in only or names():
-        case = load(name)
-        (HERE / name / "argv.txt").write_text(case.argv_text())
-        (HERE / name / "reasons.txt").write_text(case.reasons_text())
+        made = files(name)
+        for path in (HERE / name).glob("*.txt"):
+            if path.name not in made:
+                path.unlink()
+        for file, text in made.items():
+            (HERE / name / file).write_text(text)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def test_all_errors_at_once_with_their_places() -> None:
         'vm.yaml:6:3: spec.running: expected true or false, got the string "yes"',
         'vm.yaml:7:3: unknown field "spec.runStrategi", did you mean "spec.runStrategy"?',
         'vm.yaml:11:15: spec.template.spec.domain.cpu.cores: expected an integer, got the string "two"',
-        f"vm.yaml:13:11: {DEVICES}.watchdog: known to KubeVirt, not supported yet",
+        f"vm.yaml:13:11: {DEVICES}.watchdog.name: Required value",
         f"vm.yaml:15:13: {DEVICES}.disks[0].name: Required value",
     ]
     assert len(caught.value.causes) == 6
