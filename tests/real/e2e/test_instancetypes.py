@@ -77,7 +77,7 @@ def test_a_revision_holds(system: System) -> None:
     system.wait_agent("two")
     assert (cpus(system, "two"), memory_mib(system, "two") <= 192) == (2, True)
     assert "size=196608k" in system.ok("explain", "vm", "two", "-o", "argv")
-    system.ok("apply", "-f", "-", stdin=SIZED.split("---")[0].replace("guest: 2}", "guest: 1}").encode())
+    system.ok("apply", "-f", "-", stdin=SIZED.partition("---")[0].replace("guest: 2}", "guest: 1}").encode())
     uid = system.uid("two")
     system.ok("restart", "two")
     wait_until(lambda: system.items(VMIS) and system.uid("two") != uid, 120, "another guest")

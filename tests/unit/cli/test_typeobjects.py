@@ -25,7 +25,8 @@ def test_the_set_that_is_shipped() -> None:
     found = known.find(TYPES, "", "u1.small")
     assert found is not None
     assert found.spec.memory.guest == "2Gi"
-    assert known.find(TYPES, "", "none") is known.find(registry.CLUSTER_PREFERENCES, "", "u1.small") is None
+    assert known.find(TYPES, "", "none") is None
+    assert known.find(registry.CLUSTER_PREFERENCES, "", "u1.small") is None
     names = [obj.metadata.name for obj in known.every(TYPES)]
     assert names == sorted(names)
     assert "u1.small" in names

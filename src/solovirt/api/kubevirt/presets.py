@@ -1,7 +1,7 @@
 """Presets merged into a new VMI. Source: kubevirt pkg/virt-api/webhooks/mutating-webhook/mutators/preset.go.
 
 As there: requests, cpu, firmware, clock, features, watchdog and ioThreadsPolicy are merged, each as a whole where the
-VMI has nothing of the kind. Two presets that differ keep the VMI from being made; where a VMI differs, it keeps its own.
+VMI has nothing of the kind. Two presets that differ keep the VMI from being made; where a VMI differs, its own stays.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ def preset(name: str, domain: JsonObject, labels: dict[str, str] | None = None) 
     return make(RESOURCE, name, {"selector": {"matchLabels": {**(labels or {})}}, "domain": domain})
 
 
-def vmi(labels: dict[str, str] | None = None, **domain: object) -> VirtualMachineInstance:
-    meta = ObjectMeta(name="a", namespace="default", labels=labels or {})
+def vmi(labels: object = None, **domain: object) -> VirtualMachineInstance:
+    meta = ObjectMeta(name="a", namespace="default", labels=labels if isinstance(labels, dict) else {})
     return VirtualMachineInstance(metadata=meta, spec=spec(**domain))
 
 
