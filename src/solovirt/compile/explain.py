@@ -7,7 +7,7 @@ them as JSON from the API shows them with the same functions.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 import msgspec
@@ -68,24 +68,40 @@ class Explanation(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tru
     rows: tuple[Row, ...]
 
 
+Origins = Mapping[str, tuple[str, str]]
+"""For a field that something else filled in: the field that names it, and what it is ("instancetype u1.small")."""
+
+
 def explain(
-    machine: Machine, *, prefix: str = "spec.template.spec", lines: Locator | None = None, source: str = ""
+    machine: Machine,
+    *,
+    prefix: str = "spec.template.spec",
+    lines: Locator | None = None,
+    source: str = "",
+    origins: Origins | None = None,
 ) -> Explanation:
     """The whole command line. ``prefix`` is where the VMI's spec stands in the manifest; ``source`` names the file.
 
-    With ``lines``, a field that the manifest does not have is called what it is: a default.
+    With ``lines``, a field that the manifest does not have is called what it is: one of ``origins``, or a default.
     """
-    return Explanation(machine.binary, tuple(rows(machine, prefix=prefix, lines=lines, source=source)))
+    return Explanation(
+        machine.binary, tuple(rows(machine, prefix=prefix, lines=lines, source=source, origins=origins))
+    )
 
 
 def rows(
-    machine: Machine, *, prefix: str = "spec.template.spec", lines: Locator | None = None, source: str = ""
+    machine: Machine,
+    *,
+    prefix: str = "spec.template.spec",
+    lines: Locator | None = None,
+    source: str = "",
+    origins: Origins | None = None,
 ) -> list[Row]:
     """One row for each option, in the order of argv."""
     source = source or str(getattr(lines, "source", ""))
 
     def tell(reason: Reason) -> Why:
-        return _why(reason, prefix, lines, source)
+        return _why(reason, prefix, lines, source, origins or {})
 
     return [
         Row(
@@ -181,12 +197,25 @@ def _tokens(option: Option) -> Iterator[tuple[str, Reason]]:
                 yield render.pair(prop), prop.why
 
 
-def _why(reason: Reason, prefix: str, lines: Locator | None, source: str) -> Why:
+def _why(reason: Reason, prefix: str, lines: Locator | None, source: str, origins: Origins) -> Why:
     if not reason.path:
         return Why(reason.kind, reason.text)
     path = reason.path if reason.path.startswith("metadata.") else join(prefix, reason.path)
     found = lines.locate(split_field(path)) if lines is not None else None
     if found is None and lines is not None and reason.kind == "manifest":
-        return Why("default", f"{reason.text} (not in the manifest: the default)", path)
+        origin = _origin(path, origins)
+        if origin is None:
+            return Why("default", f"{reason.text} (not in the manifest: the default)", path)
+        line, column = lines.locate(split_field(origin[0])) or (0, 0)
+        return Why("manifest", f"{reason.text} ({origin[1]})", origin[0], source if line else "", line, column)
     line, column = found or (0, 0)
     return Why(reason.kind, reason.text, path, source if line else "", line, column)
+
+
+def _origin(path: str, origins: Origins) -> tuple[str, str] | None:
+    """Of the field itself, of one below it, or of the object that it is a part of."""
+    if path in origins:
+        return origins[path]
+    below = (origin for known, origin in origins.items() if known.startswith((f"{path}.", f"{path}[")))
+    above = (origin for known, origin in origins.items() if path.startswith((f"{known}.", f"{known}[")))
+    return next(below, None) or next(above, None)

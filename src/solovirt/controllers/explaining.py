@@ -10,7 +10,7 @@ from solovirt.controllers.site import Site
 from solovirt.controllers.vm import factory
 from solovirt.controllers.vmi import pins
 from solovirt.controllers.vmi.hostdevices import HostDeviceGiver
-from solovirt.controllers.vmi.launcher import VM_PREFIX, VMI_PREFIX
+from solovirt.controllers.vmi.launcher import VM_PREFIX, VMI_PREFIX, known_origins
 from solovirt.controllers.vmi.machines import sockets_of
 from solovirt.controllers.vmi.records import MachineRecords
 from solovirt.host import dedicated, equipment, kept, moment
@@ -53,4 +53,5 @@ def planned(
     bindings = moment.planned(vmi.spec, vmi.metadata.annotations, places).bound(bindings, vmi.spec)
     machine = plan.compile_machine(vmi.spec, site.facts, bindings, prefix=prefix)
     written = explain.Written(to_json(vm if vm is not None else vmi))
-    return json.decode_object(json.encode(explain.explain(machine, prefix=prefix, lines=written)))
+    origins = known_origins(vm, site.objects) if vm is not None else {}
+    return json.decode_object(json.encode(explain.explain(machine, prefix=prefix, lines=written, origins=origins)))

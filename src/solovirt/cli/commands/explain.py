@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from solovirt.api.kubevirt.virtualmachine import VirtualMachine
     from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
     from solovirt.cli.manifests import Manifest
-    from solovirt.compile.explain import Explanation
+    from solovirt.compile.explain import Explanation, Origins
     from solovirt.host.model.bindings import Bindings
     from solovirt.host.model.facts import HostFacts
     from solovirt.kit.errors import Cause
@@ -165,9 +165,9 @@ def explain_manifest(
     if get_str(manifest.value, "kind") == "VirtualMachine":
         vm = decode(registry.VIRTUAL_MACHINES, manifest.value, lines=manifest.lines).object
         _note(registry.VIRTUAL_MACHINES.warn(vm))
-        prefix, vmi = "spec.template.spec", _instance_of(vm, objects or TypeObjects())
+        prefix, vmi, origins = "spec.template.spec", *_instance_of(vm, objects or TypeObjects())
     else:
-        prefix = "spec"
+        prefix, origins = "spec", {}
         vmi = decode(registry.VIRTUAL_MACHINE_INSTANCES, manifest.value, lines=manifest.lines).object
         _note(registry.VIRTUAL_MACHINE_INSTANCES.warn(vmi))
         vmi.status = type(vmi.status)()
@@ -177,7 +177,7 @@ def explain_manifest(
     if prefix == "spec":
         _refuse(registry.VIRTUAL_MACHINE_INSTANCES.validate(vmi, None))
     machine = compile_machine(vmi.spec, facts, _bindings(vmi, facts), prefix=prefix)
-    return explain(machine, prefix=prefix, lines=manifest.lines, source=manifest.source)
+    return explain(machine, prefix=prefix, lines=manifest.lines, source=manifest.source, origins=origins)
 
 
 def _note(warnings: list[str]) -> None:
@@ -185,11 +185,13 @@ def _note(warnings: list[str]) -> None:
         print(f"note: {text}", file=sys.stderr)
 
 
-def _instance_of(vm: VirtualMachine, objects: Lookup) -> VirtualMachineInstance:
+def _instance_of(vm: VirtualMachine, objects: Lookup) -> tuple[VirtualMachineInstance, Origins]:
+    """The VMI that the VM would get, and what its instancetype and preference filled in."""
     from solovirt.api import registry
     from solovirt.api.instancetype import admission
     from solovirt.api.instancetype.expand import template_of
     from solovirt.api.instancetype.find import types_of
+    from solovirt.api.instancetype.origins import origins
     from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
     from solovirt.api.meta import ObjectMeta
 
@@ -206,9 +208,10 @@ def _instance_of(vm: VirtualMachine, objects: Lookup) -> VirtualMachineInstance:
     registry.VIRTUAL_MACHINES.default(vm)
     expanded = admission.expand(vm, objects)
     _refuse([*expanded.causes, *registry.VIRTUAL_MACHINES.validate(expanded.object, None)])
-    template, _ = template_of(vm, types_of(vm, objects))
+    types = types_of(vm, objects)
+    template, _ = template_of(vm, types)
     vmi.spec, vmi.metadata.annotations = template.spec, template.metadata.annotations
-    return vmi
+    return vmi, origins(vm, types)
 
 
 def _refuse(causes: list[Cause]) -> None:

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from solovirt.api import registry
+from solovirt.api.instancetype import origins
+from solovirt.api.instancetype.find import types_of
+from solovirt.api.kubevirt.virtualmachine import VirtualMachine
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.compile import explain, plan, render, roles
 from solovirt.compile.configurators import nics
@@ -33,7 +36,9 @@ from solovirt.host.moment import Moment
 from solovirt.host.volumes.prepare import Context
 from solovirt.hypervisor.instance import Instance
 from solovirt.hypervisor.model import Launch
+from solovirt.kit.errors import Invalid, NotFound
 from solovirt.kit.json import to_json
+from solovirt.store.objects import Objects
 
 _INSTANCE_TYPES = ("kubevirt.io/cluster-instancetype-name", "kubevirt.io/instancetype-name")
 VM_PREFIX, VMI_PREFIX = "spec.template.spec", "spec"
@@ -182,8 +187,17 @@ class Launcher:
         owner_uid = pins.key(vmi)
         vm = self._site.objects.find(registry.VIRTUAL_MACHINES, vmi.metadata.namespace, vmi.metadata.name)
         if vm is not None and vm.metadata.uid == owner_uid:
-            return explain.explain(machine, prefix=VM_PREFIX, lines=explain.Written(to_json(vm)))
+            given = known_origins(vm, self._site.objects)
+            return explain.explain(machine, prefix=VM_PREFIX, lines=explain.Written(to_json(vm)), origins=given)
         return explain.explain(machine, prefix=VMI_PREFIX, lines=explain.Written(to_json(vmi)))
+
+
+def known_origins(vm: VirtualMachine, objects: Objects) -> explain.Origins:
+    """What the VM's instancetype and preference filled in; nothing once they and their revisions are gone."""
+    try:
+        return origins.origins(vm, types_of(vm, objects))
+    except (NotFound, Invalid):
+        return {}
 
 
 def instance_type(vmi: VirtualMachineInstance) -> str:

@@ -103,3 +103,16 @@ def test_words(run: Run, tmp_path: Path) -> None:
 def test_placeholders_are_local_unicast() -> None:
     assert placeholder_mac("a") == placeholder_mac("a") != placeholder_mac("b")
     assert placeholder_mac("a").startswith("02:")
+
+
+def test_values_of_an_instancetype_name_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "vm.yaml"
+    file.write_text(
+        "apiVersion: kubevirt.io/v1\nkind: VirtualMachine\nmetadata:\n  name: a\nspec:\n  runStrategy: Always\n"
+        "  instancetype:\n    name: u1.small\n  template:\n    spec:\n      domain:\n        devices: {}\n"
+    )
+    assert main(["explain", "-f", str(file), "-o", "json", *RECORDED]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    (memory,) = [row["why"] for row in rows if row["flag"] == "-m"]
+    assert (memory["kind"], memory["path"], memory["line"]) == ("manifest", "spec.instancetype.name", 8)
+    assert memory["text"].endswith("(instancetype u1.small)")
