@@ -13,7 +13,7 @@ import os
 import socket
 from collections.abc import Callable
 
-from solovirt.hypervisor import helpers, lock, logfile, sockets
+from solovirt.hypervisor import helpers, imagelocks, lock, logfile, sockets
 from solovirt.hypervisor.helpers import HelperSet
 from solovirt.hypervisor.instance import Instance
 from solovirt.hypervisor.model import Identity, InstanceEvent, Launch
@@ -177,6 +177,8 @@ class _Starting:
     def failure(self) -> HostError:
         said = logfile.last_lines(self.log_fd, since=self.log_start)
         code = self.child.exit_code
+        if locked := imagelocks.explained(said):
+            return _launch_failed(locked, "stop who uses it; a raw hostDisk can be shared, with shareable: true")
         return _launch_failed(f"QEMU {describe_exit(code)}" + (f": {said}" if said else " without a word"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -30,7 +31,8 @@ class Web:
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[Web]:
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[Web]:
+    """``tls``: over https."""
     web = Web("")
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -54,9 +56,11 @@ def serving() -> Iterator[Web]:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        web.url = f"http://127.0.0.1:{server.server_port}"
+        web.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
         try:
             yield web
         finally:
