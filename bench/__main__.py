@@ -10,10 +10,17 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from bench import adopt, boot, cli, idle, start
+from bench import adopt, boot, cli, compiling, idle, start
 from bench.harness import Measure
 
-BENCHES = {"start": start.run, "get": cli.run, "idle": idle.run, "adopt": adopt.run, "boot": boot.run}
+BENCHES = {
+    "start": start.run,
+    "get": cli.run,
+    "idle": idle.run,
+    "adopt": adopt.run,
+    "boot": boot.run,
+    "compile": compiling.run,
+}
 RESULTS = Path(__file__).parent / "results/latest.json"
 
 
