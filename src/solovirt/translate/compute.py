@@ -126,8 +126,9 @@ def _hint(draft: Draft, key: str, text: str) -> bool:
 
 def smp(draft: Draft, flag: Flag) -> None:
     """QEMU fills in missing levels with cores before sockets since machine type 6.2 (hw/core/machine-smp.c)."""
-    given = {key: flag.number(key) for key in ("cpus", "maxcpus", "sockets", "dies", "clusters", "cores", "threads")}
-    total = given["cpus"] or number(flag.head)
+    keys = ("cpus", "maxcpus", "sockets", "dies", "clusters", "cores", "threads")
+    given = {key: found if (found := flag.number(key)) and found > 0 else None for key in keys}
+    total = given["cpus"] or max(number(flag.head) or 0, 0)
     if (given["dies"] or 1) > 1 or (given["clusters"] or 1) > 1:
         draft.lose(flag.shown(), "dies and clusters: KubeVirt's topology has sockets, cores and threads")
     threads, cores, sockets = given["threads"], given["cores"], given["sockets"]

@@ -8,7 +8,7 @@ from solovirt.kit.jsontypes import Json, JsonObject
 from solovirt.translate import drives
 from solovirt.translate.draft import Draft, quantity
 from solovirt.translate.parts import Parts
-from solovirt.translate.words import Flag, key_values, size
+from solovirt.translate.words import Flag, key_values, number, size
 
 Handler = Callable[[Draft, Parts, Flag], None]
 DEVICES = "domain.devices"
@@ -104,8 +104,8 @@ def _forwards(draft: Draft, nic: JsonObject, netdev: Flag | None) -> None:
     for rule in rules:
         protocol, _, rest = rule.partition(":")
         guest = rest.rpartition(":")[2] or rest.rpartition("-")[2]
-        if guest.isdigit():
-            ports.append({"port": int(guest), "protocol": (protocol or "tcp").upper()})
+        if (port := number(guest)) is not None:
+            ports.append({"port": port, "protocol": (protocol or "tcp").upper()})
         draft.lose(
             f"hostfwd={rule}", "the port of the guest is in `ports`; the host's port is not chosen by a manifest"
         )

@@ -16,6 +16,7 @@ from solovirt.kit.errors import BadRequest
 from solovirt.kit.jsontypes import Json
 from solovirt.translate import domaindevices
 from solovirt.translate.draft import Draft, label, quantity
+from solovirt.translate.words import number
 
 MAX_TEXT = 1 << 20
 _UNITS = {
@@ -61,6 +62,8 @@ def _parse(text: str) -> Element:
         raise BadRequest(f"not well-formed XML: line {line}, column {column}") from None
     except DefusedXmlException:
         raise BadRequest("the XML has a DTD or entities, which a libvirt domain never has") from None
+    except ValueError:
+        raise BadRequest("the XML is not Unicode text") from None
     return root
 
 
@@ -73,9 +76,10 @@ def _bytes(element: Element | None) -> int | None:
     if element is None:
         return None
     try:
-        return int(float((element.text or "").strip()) * _UNITS[(element.get("unit") or "KiB").lower()])
+        found = int(float((element.text or "").strip()) * _UNITS[(element.get("unit") or "KiB").lower()])
     except (ValueError, KeyError, OverflowError):
         return None
+    return found if 0 <= found < 1 << 64 else None
 
 
 def _memory(draft: Draft, root: Element) -> None:
@@ -90,12 +94,13 @@ def _memory(draft: Draft, root: Element) -> None:
 
 def _vcpus(draft: Draft, root: Element) -> None:
     vcpu = root.find("vcpu")
-    most = int(text) if (text := _text(root, "vcpu")).isdigit() else 1
-    current = (vcpu.get("current") or "") if vcpu is not None else ""
-    now = int(current) if current.isdigit() else most
+    most = max(number(_text(root, "vcpu")) or 1, 1)
+    now = max((number(vcpu.get("current") or "") if vcpu is not None else None) or most, 1)
     topology = root.find("cpu/topology")
     levels = (
-        {key: int(topology.get(key, "1")) for key in ("sockets", "cores", "threads")} if topology is not None else {}
+        {key: max(number(topology.get(key, "1")) or 1, 1) for key in ("sockets", "cores", "threads")}
+        if topology is not None
+        else {}
     )
     if not levels:
         draft.put("domain.cpu.sockets", now)
@@ -202,8 +207,8 @@ def _hyperv(draft: Draft, element: Element) -> None:
                     state[inner.tag] = {"enabled": inner.get("state") != "off"}
             draft.put(f"{where}.{_ENLIGHTENMENTS[child.tag]}", state)
         elif child.tag == "spinlocks":
-            retries = child.get("retries") or ""
-            draft.put(f"{where}.spinlocks", {"spinlocks": int(retries)} if retries.isdigit() else {})
+            retries = number(child.get("retries") or "")
+            draft.put(f"{where}.spinlocks", {"spinlocks": retries} if retries is not None else {})
         elif child.tag == "vendor_id":
             draft.put(f"{where}.vendorid", {"vendorid": child.get("value") or ""})
         else:
@@ -216,8 +221,8 @@ def _clock(draft: Draft, element: Element) -> None:
         draft.put("domain.clock.timezone", element.get("timezone") or "UTC")
     elif offset == "localtime":
         draft.lose('<clock offset="localtime">', "put the host's zone into clock.timezone")
-    elif offset == "variable" and (element.get("adjustment") or "0").lstrip("-").isdigit():
-        draft.put("domain.clock.utc.offsetSeconds", int(element.get("adjustment") or "0"))
+    elif offset == "variable" and (seconds := number(element.get("adjustment") or "0")) is not None:
+        draft.put("domain.clock.utc.offsetSeconds", seconds)
     else:
         draft.put("domain.clock.utc", {})
     where = "domain.clock.timer"
@@ -247,8 +252,8 @@ def _backing(draft: Draft, element: Element) -> None:
     if pages is not None:
         page = pages.find("page")
         size = 2 << 20
-        if page is not None and (page.get("size") or "").isdigit():
-            size = int(page.get("size") or "2048") * _UNITS.get((page.get("unit") or "KiB").lower(), 1024)
+        if page is not None and (given := number(page.get("size") or "")) is not None and given > 0:
+            size = given * _UNITS.get((page.get("unit") or "KiB").lower(), 1024)
         draft.put("domain.memory.hugepages.pageSize", quantity(size))
     for child in element:
         if child.tag not in ("hugepages", "source", "access", "allocation"):

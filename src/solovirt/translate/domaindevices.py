@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 from solovirt.kit.jsontypes import JsonObject
 from solovirt.translate import drives
 from solovirt.translate.draft import Draft
+from solovirt.translate.words import number
 
 DEVICES = "domain.devices"
 _NIC_MODELS = ("virtio", "e1000", "e1000e", "igb", "rtl8139", "ne2k_pci", "pcnet")
@@ -78,8 +79,8 @@ def _source_path(element: Element) -> str:
 
 
 def _disk_details(draft: Draft, element: Element, disk: JsonObject) -> None:
-    if (order := _get(element, "boot", "order")).isdigit():
-        disk["bootOrder"] = int(order)
+    if (order := number(_get(element, "boot", "order"))) is not None:
+        disk["bootOrder"] = order
     serial = element.find("serial")
     if serial is not None and serial.text:
         disk["serial"] = serial.text.strip()
@@ -97,10 +98,10 @@ def _disk_details(draft: Draft, element: Element, disk: JsonObject) -> None:
     )
     if policy:
         disk["errorPolicy"] = policy
-    sizes = {"logical": _get(element, "blockio", "logical_block_size")}
-    sizes["physical"] = _get(element, "blockio", "physical_block_size")
-    if any(text.isdigit() for text in sizes.values()):
-        disk["blockSize"] = {"custom": {key: int(text) for key, text in sizes.items() if text.isdigit()}}
+    keys = {"logical": "logical_block_size", "physical": "physical_block_size"}
+    sizes = {level: found for level, key in keys.items() if (found := number(_get(element, "blockio", key)))}
+    if sizes:
+        disk["blockSize"] = {"custom": {**sizes}}
     for tag in ("iotune", "encryption", "backenddomain", "throttlefilters", "wwn", "vendor", "product"):
         if element.find(tag) is not None:
             draft.lose(f"<disk><{tag}> of {disk['name']}", "a manifest has no field for it")
@@ -119,8 +120,8 @@ def _interface(draft: Draft, element: Element) -> None:
     nic: JsonObject = {"name": name, "model": model}
     if mac := _get(element, "mac", "address"):
         nic["macAddress"] = mac
-    if (order := _get(element, "boot", "order")).isdigit():
-        nic["bootOrder"] = int(order)
+    if (order := number(_get(element, "boot", "order"))) is not None:
+        nic["bootOrder"] = order
     if _get(element, "link", "state") == "down":
         nic["state"] = "down"
     if model in ("virtio", "e1000e", "igb") and (address := _address(element)):

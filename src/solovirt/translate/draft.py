@@ -26,6 +26,7 @@ class Draft:
     spec: JsonObject = field(default_factory=lambda: {"domain": {}})
     losses: list[Loss] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    _lost: set[Loss] = field(default_factory=set, repr=False, compare=False)
 
     def put(self, path: str, value: Json) -> None:
         """Set ``domain.cpu.cores`` and the like below the spec, making the objects on the way."""
@@ -57,7 +58,8 @@ class Draft:
 
     def lose(self, what: str, why: str) -> None:
         loss = Loss(what, why)
-        if loss not in self.losses:
+        if loss not in self._lost:
+            self._lost.add(loss)
             self.losses.append(loss)
 
     def note(self, text: str) -> None:

@@ -16,6 +16,7 @@ from solovirt.kit.jsontypes import Json, JsonObject
 
 MAX_TEXT = 1 << 20
 MAX_WORDS = 10_000
+_MOST_DIGITS = 32
 _ALONE = frozenset(
     {"S", "nodefaults", "no-user-config", "no-shutdown", "no-reboot", "no-hpet", "no-acpi", "enable-kvm", "nographic"}
     | {"daemonize", "snapshot", "full-screen", "usb", "only-migratable", "no-fd-bootchk", "s", "mem-prealloc", "help"}
@@ -104,11 +105,14 @@ def key_values(text: str, *, head: bool = True) -> tuple[str, JsonObject]:
 
 
 def number(text: str) -> int | None:
-    """A decimal or 0x number, None for anything else."""
+    """A decimal or 0x number that fits into 64 bits, None for anything else."""
+    if len(text) > _MOST_DIGITS or not text.isascii():
+        return None
     try:
-        return int(text, 16) if text.lower().startswith("0x") else int(text)
+        found = int(text, 16) if text.lower().startswith("0x") else int(text)
     except ValueError:
         return None
+    return found if -(1 << 63) <= found < 1 << 64 else None
 
 
 def size(text: str, unit: int = 1) -> int | None:
@@ -118,9 +122,10 @@ def size(text: str, unit: int = 1) -> int | None:
     factor = factors.get(text[-1:], 0)
     digits = text[:-1] if factor else text
     try:
-        return int(float(digits) * (factor or unit))
+        found = int(float(digits) * (factor or unit))
     except (ValueError, OverflowError):
         return None
+    return found if 0 <= found < 1 << 64 else None
 
 
 def _flag(name: str, text: str) -> Flag:

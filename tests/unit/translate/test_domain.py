@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from solovirt.kit.errors import BadRequest
@@ -126,3 +128,31 @@ def test_names() -> None:
     assert domain.read(of("")).name == "web-1"
     assert domain.read(of(""), "other").name == "other"
     assert domain.read("<domain type='xen'/>").losses[0].what == '<domain type="xen">'
+
+
+@pytest.mark.parametrize("text", ["\u00b2", "9" * 5000, "-1", "0", "inf", "1.5", "0x" + "f" * 5000])
+def test_numbers_that_are_none_are_not_taken(text: str) -> None:
+    inside = (
+        f"<vcpu current='{text}'>{text}</vcpu><memory unit='GiB'>1</memory>"
+        f"<cpu><topology sockets='{text}' cores='{text}' threads='{text}'/></cpu>"
+        f"<clock offset='variable' adjustment='{text}'/>"
+        f"<memoryBacking><hugepages><page size='{text}'/></hugepages></memoryBacking>"
+    )
+    hyperv = f"<features><hyperv><spinlocks state='on' retries='{text}'/></hyperv></features>"
+    disk = f"<disk type='file'><source file='/a'/><boot order='{text}'/><blockio logical_block_size='{text}'/></disk>"
+    draft = domain.read(FRAME % (inside + hyperv, disk))
+    assert at(draft, "domain.cpu.sockets") == 1
+    assert at(draft, "domain.cpu.cores") == 1
+    assert at(draft, "domain.memory.guest") == "1Gi"
+
+
+def test_text_that_is_no_unicode() -> None:
+    with pytest.raises(BadRequest, match="not Unicode"):
+        domain.read(of("<uuid>\ud800</uuid>"))
+
+
+def test_many_losses_take_no_time() -> None:
+    began = time.monotonic()
+    draft = domain.read(of("".join(f"<x{number}/>" for number in range(50_000))))
+    assert len(draft.losses) == 50_000
+    assert time.monotonic() - began < 5

@@ -76,3 +76,10 @@ def test_numbers_and_sizes() -> None:
 def test_typed_reading() -> None:
     flag = Flag("x", "", "", {"a": True, "b": "off", "c": "7", "d": {"e": 1}})
     assert (flag.on("a"), flag.on("b"), flag.on("c"), flag.number("c"), flag.word("d")) == (True, False, None, 7, "")
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "0x" + "f" * 5000, "\u00b2", "\u0663", "", "1.5", str(1 << 64)])
+def test_numbers_fit_into_64_bits(text: str) -> None:
+    assert number(text) is None
+    assert size("9" * 400) is None
+    assert size("-1G") is None
