@@ -28,6 +28,8 @@ PENDING, SCHEDULED, IN_PROGRESS = "Pending", "ImportScheduled", "ImportInProgres
 SUCCEEDED, FAILED = "Succeeded", "Failed"
 _FIRST_DELAY, _LAST_DELAY = 10.0, 300.0
 _REPORT_EVERY = 1.0
+_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""The manifest of the DataVolume itself, with the headers that it sends: nothing of a claim's."""
 
 
 class DataVolumes:
@@ -215,7 +217,7 @@ def make_claim(volume: DataVolume, source_size: Quantity | None = None) -> Persi
         )
     if source_size is not None:
         spec.resources.requests.setdefault("storage", source_size)
-    annotations = dict(meta.annotations)
+    annotations = {name: value for name, value in meta.annotations.items() if name != _APPLIED}
     if volume.spec.preallocation:
         annotations.setdefault(THICK[0], "true")
     return PersistentVolumeClaim(

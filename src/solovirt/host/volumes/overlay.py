@@ -60,33 +60,38 @@ async def over_claim(path: Path, base: DiskImage) -> DiskImage:
 
 def _lies_on(path: Path, base: DiskImage) -> bool:
     """Whether the overlay is there and whole; one over another image is deleted, to be made anew."""
-    if not path.exists():
-        return False
-    found = inspect(path, allow_backing=True)
-    if (found.backing, found.backing_format) == (base.path, base.format):
+    found = _readable(path)
+    if found is not None and (found.backing, found.backing_format) == (base.path, base.format):
         return True
-    path.unlink()
+    path.unlink(missing_ok=True)
     return False
 
 
 def _existing(path: Path, blobs: Path) -> DiskImage | None:
     """The overlay, if it is whole and its base is still in the cache; otherwise it is deleted, to be made anew."""
-    if not path.exists():
+    found = _readable(path)
+    backing = _blob_under(found, blobs) if found is not None else None
+    if found is None or backing is None:
+        path.unlink(missing_ok=True)
         return None
-    found = inspect(path, allow_backing=True)
+    return DiskImage(path=str(path), format="qcow2", size=found.virtual_size, backing=backing)
+
+
+def _blob_under(found: Inspection, blobs: Path) -> DiskImage | None:
     base = Path(found.backing)
-    if base.parent == blobs and _BLOB.fullmatch(base.name) and base.exists() and found.backing_format:
-        under = inspect(base)
-        if under.format == found.backing_format:
-            backing = DiskImage(path=str(base), format=under.format, read_only=True, size=under.virtual_size)
-            return DiskImage(path=str(path), format="qcow2", size=found.virtual_size, backing=backing)
-    path.unlink()
-    return None
+    if base.parent != blobs or not _BLOB.fullmatch(base.name) or not base.exists():
+        return None
+    under = inspect(base)
+    if under.format != found.backing_format:
+        return None
+    return DiskImage(path=str(base), format=under.format, read_only=True, size=under.virtual_size)
 
 
 async def empty(path: Path, size: int) -> DiskImage:
-    """A blank qcow2 that lives as long as the VMI; one that is there already stays."""
-    if not await asyncio.to_thread(path.exists):
+    """A blank qcow2 that lives as long as the VMI; one that is there already stays, if it is whole."""
+    found = await asyncio.to_thread(_readable, path)
+    if found is None or found.format != "qcow2":
+        path.unlink(missing_ok=True)
         await qemu_img.create(path, size, durable=False)
     return DiskImage(path=str(path), format="qcow2", size=qemu_img.whole_sectors(size))
 
@@ -115,6 +120,7 @@ def _listed(directory: Path) -> list[Path]:
 
 
 def _readable(overlay: Path) -> Inspection | None:
+    """None also for a file that a power failure emptied: nobody waited until it was on disk."""
     try:
         return inspect(overlay, allow_backing=True)
     except HostError:

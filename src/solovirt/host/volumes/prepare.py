@@ -252,7 +252,7 @@ class Volumes:
         )
         seed = seeds.seed(volume, vmi, machine, context.lookup, field)
         path = overlay.seed_path(instance, volume.name)
-        if not path.exists():
+        if not path.exists() or not path.stat().st_size:  # emptied by a power failure
             with files.telling(instance, f"making {path.name}"):
                 try:
                     iso.write(path, seed.label, seed.files)

@@ -11,6 +11,7 @@ from solovirt.api.cdi.datavolume import (
     StorageResources,
     StorageSpec,
 )
+from solovirt.api.cdi.sources import ClaimReference, UploadSource
 from solovirt.api.core.persistentvolumeclaim import PersistentVolumeClaimSpec, VolumeResources
 from solovirt.api.meta import ObjectMeta, find_condition
 from solovirt.controllers.storage.data_volumes import make_claim, percent
@@ -122,3 +123,59 @@ def test_make_claim() -> None:
 
 def test_percent() -> None:
     assert [percent(share) for share in (None, 0.0, 0.5, 1.0)] == ["N/A", "0.0%", "50.0%", "100.0%"]
+
+
+async def test_a_source_that_cannot_be_fetched_fails_once(lab: Lab) -> None:
+    asked = volume()
+    asked.spec.source = DataVolumeImport(upload=UploadSource())
+    await lab.objects.create(DVS, asked)
+    await lab.settle()
+    status = found(lab).status
+    assert (status.phase, status.restart_count, lab.host.imports) == ("Failed", 0, 0)
+    condition = find_condition(status.conditions, "Running")
+    assert condition is not None and condition.reason == "Error"
+    assert condition.message.startswith("uploads are not taken yet")
+    bound = find_condition(status.conditions, "Bound")
+    assert bound is not None and bound.status == "False"
+    assert lab.objects.find(CLAIMS, *KEY) is None, "no empty disk in its place"
+    await lab.restart()
+    assert lab.reasons("DataVolume") == ["Error"], "told once"
+    version = found(lab).metadata.resource_version
+    lab.manager._data_volumes.queue.add(KEY)
+    await lab.settle()
+    assert found(lab).metadata.resource_version == version
+
+
+async def test_a_clone_has_its_sources_size(lab: Lab) -> None:
+    asked = volume()
+    asked.spec.source = DataVolumeImport(pvc=ClaimReference("default", "golden"))
+    assert asked.spec.storage is not None
+    asked.spec.storage.resources.requests.clear()
+    await lab.objects.create(DVS, asked)
+    await lab.settle()
+    assert found(lab).status.phase == "Pending" and "ErrClaimNotValid" in lab.reasons("DataVolume")
+    await lab.objects.create(CLAIMS, claim("golden", "7Mi"))
+    await lab.settle()
+    lab.manager._data_volumes.queue.add(KEY)
+    await lab.settle()
+    assert lab.claim("disk").spec.resources.requests == {"storage": "7Mi"}
+    assert found(lab).status.phase == "Succeeded"
+
+
+def test_a_clone_that_says_its_size_keeps_it() -> None:
+    asked = volume()
+    asked.spec.source = DataVolumeImport(pvc=ClaimReference("default", "golden"))
+    assert make_claim(asked, "7Mi").spec.resources.requests == {"storage": "1Mi"}
+
+
+def test_what_a_claim_has_of_its_data_volume() -> None:
+    """Its labels and annotations, and whether all space is kept; not the manifest that kubectl remembers."""
+    applied = "kubectl.kubernetes.io/last-applied-configuration"
+    asked = volume()
+    asked.metadata.annotations = {"a": "b", applied: '{"extraHeaders": ["Authorization: secret"]}'}
+    asked.metadata.labels = {"l": "m"}
+    assert make_claim(asked).metadata.annotations == {"a": "b"}
+    assert make_claim(asked).metadata.labels == {"l": "m", "app": "containerized-data-importer"}
+    asked.spec.preallocation = True
+    assert make_claim(asked).metadata.annotations == {"a": "b", "cdi.kubevirt.io/storage.preallocation": "true"}
+    assert asked.metadata.annotations[applied], "its own stays"

@@ -29,6 +29,7 @@ from solovirt.api.cdi.sources import (
 )
 from solovirt.api.core.persistentvolumeclaim import PersistentVolumeClaimSpec, VolumeResources
 from solovirt.host.images.tools import Completed
+from solovirt.host.model.bindings import DiskImage
 from solovirt.host.volumes.claims import Claims
 from solovirt.host.volumes.imports import Importer, requested_size, unsupported
 from solovirt.kit.errors import HostError, Invalid
@@ -253,3 +254,91 @@ async def test_headers_of_the_manifest_are_sent(img: QemuImg, claims: Claims, we
     source = DataVolumeImport(http=HTTPSource(url=web.url + "/d", extra_headers=["X-Token: abc"]))
     await Importer(claims).run("default", "dv", spec(source))
     assert web.headers[-1]["x-token"] == "abc"
+
+
+class Cache:
+    """In the place of ``ImageStore``: one image, and what was asked."""
+
+    def __init__(self, image: DiskImage | None = None) -> None:
+        self.image = image
+        self.asked: list[tuple[str, str]] = []
+
+    async def ensure(self, reference: str, *, policy: str = "", field: str = "") -> Cache:
+        self.asked.append((reference, policy))
+        if self.image is None:
+            raise HostError("no such image", reason="ErrImagePull", field=field)
+        return self
+
+    def disk(self, path: str, *, field: str = "") -> DiskImage:
+        assert self.image is not None
+        return self.image
+
+
+REGISTRY = DataVolumeImport(registry=RegistrySource(url="docker://quay.io/a/b:1"))
+
+
+async def test_an_import_from_a_registry(img: QemuImg, claims: Claims, tmp_path: Path) -> None:
+    blob = tmp_path / "blob"
+    blob.write_bytes(qcow2(size=8 * MIB))
+    cache = Cache(DiskImage(path=str(blob), format="qcow2", size=8 * MIB))
+    asked = spec(REGISTRY)
+    asked.preallocation = True
+    made = await Importer(claims, cache).run("default", "dv", asked)  # type: ignore[arg-type]
+    assert made.size == 64 * MIB and left(claims) == ["disk.qcow2"]
+    assert cache.asked == [("quay.io/a/b:1", "Always")]
+    assert [run[0] for run in img.runs] == ["convert", "resize"]
+    assert img.runs[0][img.runs[0].index("-f") + 1] == "qcow2"
+    assert "preallocation=falloc" in img.runs[0][img.runs[0].index("-o") + 1]
+    assert "--preallocation=falloc" in img.runs[1]
+    assert blob.read_bytes() == qcow2(size=8 * MIB)
+
+
+async def test_a_registry_that_has_nothing_or_too_much(img: QemuImg, claims: Claims, tmp_path: Path) -> None:
+    with pytest.raises(HostError, match="no such image") as caught:
+        await Importer(claims, Cache()).run("default", "dv", spec(REGISTRY))  # type: ignore[arg-type]
+    assert caught.value.field == "spec.source.registry.url"
+    large = Cache(DiskImage(path=str(tmp_path / "blob"), format="raw", size=128 * MIB))
+    with pytest.raises(HostError, match="A larger PVC is required"):
+        await Importer(claims, large).run("default", "dv", spec(REGISTRY))  # type: ignore[arg-type]
+    assert img.runs == [] and left(claims) == []
+
+
+CLONE = DataVolumeImport(pvc=ClaimReference("default", "golden"))
+
+
+@pytest.mark.parametrize(
+    ("image", "why"),
+    [(qcow2(backing=b"/etc/shadow"), "backing file"), (qcow2(features=4), "external data file")],
+)
+async def test_a_claim_whose_header_was_written_over_is_not_cloned(
+    img: QemuImg, claims: Claims, image: bytes, why: str
+) -> None:
+    """Its QEMU may have been taken over by a guest; the clone's would read what the header names."""
+    await claims.create("default", "golden", 8 * MIB)
+    claims.disk("default", "golden").write_bytes(image)
+    img.runs.clear()
+    with pytest.raises(HostError, match=why):
+        await Importer(claims).run("default", "dv", spec(CLONE))
+    assert img.runs == [] and left(claims) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("qemu-img: No space left on device", "StorageFull"),
+        ('qemu-img: Failed to get shared "write" lock', "VolumeInUse"),
+        ("qemu-img: something else", "QemuImgFailed"),
+    ],
+)
+async def test_a_clone_that_fails_in_the_middle(img: QemuImg, claims: Claims, said: str, reason: str) -> None:
+    source = await claims.create("default", "golden", 8 * MIB)
+    before = Path(source.path).read_bytes()
+    (await claims.make_directory("default", "dv") / "converted.partial").write_bytes(b"of an earlier daemon")
+    img.answer = Completed(1, b"", said)
+    with pytest.raises(HostError) as caught:
+        await Importer(claims).run("default", "dv", spec(CLONE))
+    assert caught.value.reason == reason
+    assert left(claims) == [] and Path(source.path).read_bytes() == before
+    img.answer = Completed(0, b"", "")
+    await Importer(claims).run("default", "dv", spec(CLONE))
+    assert left(claims) == ["disk.qcow2"]

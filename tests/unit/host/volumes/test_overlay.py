@@ -85,6 +85,49 @@ async def test_empty_disks_stay_too(img: QemuImg, instance: Path) -> None:
     assert path.stat().st_ino == before
 
 
+def claim(instance: Path, name: str = "claim") -> DiskImage:
+    path = instance.parent / f"{name}.qcow2"
+    path.write_bytes(qcow2())
+    return DiskImage(path=str(path), format="qcow2", size=MIB)
+
+
+async def test_over_a_claim(img: QemuImg, instance: Path) -> None:
+    path = overlay.overlay_path(instance, "top")
+    under = claim(instance)
+    first = await overlay.over_claim(path, under)
+    assert (first.format, first.size, first.read_only) == ("qcow2", MIB, False)
+    assert first.backing == msgspec.structs.replace(under, read_only=True)
+    assert await overlay.over_claim(path, under) == first and len(img.runs) == 1
+    other = await overlay.over_claim(path, claim(instance, "other"))
+    assert other.backing is not None and other.backing.path != under.path and len(img.runs) == 2
+    assert Path(under.path).read_bytes() == qcow2()
+
+
+@pytest.mark.parametrize("torn", [b"", bytes(4096), b"QFI\xfb"], ids=["emptied", "zeros", "torn"])
+async def test_what_a_power_failure_damaged_is_made_anew(
+    img: QemuImg, blobs: Path, instance: Path, torn: bytes
+) -> None:
+    """Such files are renamed into place, but nobody waits until they are on disk."""
+    path = overlay.overlay_path(instance, "disk")
+    path.write_bytes(torn)
+    assert (await overlay.over(path, base(blobs))).backing is not None
+    assert inspect(path, allow_backing=True).backing == str(blobs / HEX)
+    path.write_bytes(torn)
+    await overlay.over_claim(path, claim(instance))
+    assert inspect(path, allow_backing=True).backing == claim(instance).path
+    path.write_bytes(torn)
+    await overlay.empty(path, MIB)
+    assert inspect(path).format == "qcow2"
+
+
+async def test_a_base_that_became_another_format(img: QemuImg, blobs: Path, instance: Path) -> None:
+    path = overlay.overlay_path(instance, "root")
+    path.write_bytes(qcow2(backing=str(blobs / HEX).encode(), extensions=[(0xE2792ACA, b"qcow2")]))
+    found = await overlay.over(path, base(blobs))
+    assert found.backing is not None and found.backing.format == "raw"
+    assert inspect(path, allow_backing=True).backing_format == "raw"
+
+
 def test_instances_that_go_meanwhile(blobs: Path, instance: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listing = Path.iterdir
 

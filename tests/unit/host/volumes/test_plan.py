@@ -5,16 +5,25 @@ from pathlib import Path
 
 import pytest
 
+from solovirt.api.kubevirt.spec.devices import Filesystem, VirtioFS
+from solovirt.api.kubevirt.spec.disks import BlockSize, Disk, MatchVolume
 from solovirt.api.kubevirt.spec.firmware import Firmware, KernelBoot, KernelBootContainer
 from solovirt.api.kubevirt.spec.sources import (
     ClaimSource,
     CloudInitSource,
     ContainerDiskSource,
     DataVolumeSource,
+    DownwardMetricsSource,
     EmptyDiskSource,
+    EphemeralClaim,
+    EphemeralSource,
     HostDiskSource,
+    LocalObjectReference,
+    MemoryDumpSource,
+    SysprepSource,
     Volume,
 )
+from solovirt.host.model.bindings import BlockSizes
 from solovirt.host.volumes.plan import plan, plan_kernel
 from solovirt.kit.errors import Invalid
 from solovirt.kit.paths import Paths
@@ -79,3 +88,33 @@ def test_kernel() -> None:
 def test_refuses_what_prepare_refuses(volume: Volume) -> None:
     with pytest.raises(Invalid):
         plan(vmi(volume), Paths(Path("/s"), Path("/r")))
+
+
+def test_what_is_made_for_one_start(tmp_path: Path) -> None:
+    """Overlays of claims, figures, matching blocks; what is no disk is left out."""
+    machine = vmi(
+        Volume(name="top", ephemeral=EphemeralSource(EphemeralClaim(claim_name="c"))),
+        Volume(name="figures", downward_metrics=DownwardMetricsSource()),
+        Volume(name="answers", sysprep=SysprepSource(secret=LocalObjectReference(name="s"))),
+        Volume(name="shared", persistent_volume_claim=ClaimSource(claim_name="c")),
+        Volume(name="dump", memory_dump=MemoryDumpSource(claim_name="c")),
+    )
+    devices = machine.spec.domain.devices
+    devices.filesystems = [Filesystem(name="shared", virtiofs=VirtioFS())]
+    devices.disks = [Disk(name="top", block_size=BlockSize(match_volume=MatchVolume()))]
+    found = plan(machine, Paths(Path("/s"), Path("/r")))
+    assert sorted(found) == ["answers", "figures", "top"]
+    top = found["top"].image
+    assert (top.path, top.read_only, top.blocks) == ("/s/instances/u-1/top.qcow2", False, BlockSizes(4096, 4096, 4096))
+    assert top.backing is not None
+    assert (top.backing.path, top.backing.read_only) == ("/s/volumes/default/c/disk.qcow2", True)
+    assert "blocks of 4096 bytes too" in found["top"].note
+    figures = found["figures"].image
+    assert (figures.path, figures.size, figures.blocks) == ("/s/instances/u-1/figures.vhostmd", 256 << 10, None)
+    assert found["answers"].image.path == "/s/instances/u-1/answers.iso"
+
+
+def test_a_kernel_without_a_container() -> None:
+    machine = vmi()
+    machine.spec.domain.firmware = Firmware(kernel_boot=KernelBoot(kernel_args="quiet"))
+    assert plan_kernel(machine, Paths(Path("/s"), Path("/r"))) is None

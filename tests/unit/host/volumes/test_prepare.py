@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import os
 import time
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from solovirt.api.kubevirt.spec.devices import Filesystem, VirtioFS
 from solovirt.api.kubevirt.spec.firmware import Firmware, KernelBoot, KernelBootContainer
 from solovirt.api.kubevirt.spec.sources import (
     ClaimSource,
@@ -17,12 +19,22 @@ from solovirt.api.kubevirt.spec.sources import (
     ConfigMapSource,
     ContainerDiskSource,
     DataVolumeSource,
+    DownwardAPIFile,
+    DownwardAPISource,
+    DownwardMetricsSource,
     EmptyDiskSource,
+    EphemeralClaim,
+    EphemeralSource,
+    FieldReference,
     HostDiskSource,
+    LocalObjectReference,
+    MemoryDumpSource,
+    SysprepSource,
     Volume,
 )
-from solovirt.host.images import pull
+from solovirt.host.images import files, pull
 from solovirt.host.images.store import ImageStore
+from solovirt.host.images.tools import Completed
 from solovirt.host.volumes.claims import Claims
 from solovirt.host.volumes.prepare import Context, Volumes
 from solovirt.kit import json
@@ -250,3 +262,148 @@ async def test_prefix_is_the_callers(house: House) -> None:
     with pytest.raises(NotFound) as caught:
         await house.volumes.prepare(vmi(Volume(name="b", config_map=ConfigMapSource(name="none"))), context)
     assert caught.value.field == "spec.template.spec.volumes[0].configMap"
+
+
+async def with_claim(house: House, name: str = "base", size: int = 8 * MIB) -> Path:
+    await house.claims.create("default", name, size)
+    house.objects.claims.add(f"default/{name}")
+    return house.claims.disk("default", name)
+
+
+def ephemeral(name: str = "top", claim: str = "base") -> Volume:
+    return Volume(name=name, ephemeral=EphemeralSource(EphemeralClaim(claim_name=claim)))
+
+
+async def test_an_ephemeral_volume_lies_over_a_claim_that_stays(house: House) -> None:
+    base = await with_claim(house)
+    before = base.read_bytes()
+    found = (await house.volumes.prepare(vmi(ephemeral()), house.context))["top"]
+    assert (found.source, found.image.format, found.image.size) == ("ephemeral", "qcow2", 8 * MIB)
+    assert found.image.path == str(house.instance / "top.qcow2") and not found.image.read_only
+    assert found.image.backing is not None
+    assert (found.image.backing.path, found.image.backing.format) == (str(base), "qcow2")
+    assert found.image.backing.read_only
+    other = (await house.volumes.prepare(vmi(ephemeral(), uid="u-2"), house.context))["top"]
+    assert other.image.path != found.image.path and other.image.backing == found.image.backing
+    assert base.read_bytes() == before
+    await house.volumes.discard("u-1")
+    assert base.exists() and Path(other.image.path).exists()
+
+
+async def test_an_ephemeral_overlay_survives_a_crash_but_not_another_claim(house: House) -> None:
+    await with_claim(house)
+    await with_claim(house, "other")
+    first = (await house.volumes.prepare(vmi(ephemeral()), house.context))["top"]
+    inode = Path(first.image.path).stat().st_ino
+    again = (await house.volumes.prepare(vmi(ephemeral()), house.context))["top"]
+    assert again == first and Path(again.image.path).stat().st_ino == inode
+    moved = (await house.volumes.prepare(vmi(ephemeral(claim="other")), house.context))["top"]
+    assert moved.image.backing is not None
+    assert moved.image.backing.path == str(house.claims.disk("default", "other"))
+
+
+async def test_an_ephemeral_volume_without_its_claim(house: House) -> None:
+    with pytest.raises(NotFound, match='persistentvolumeclaims "base" not found') as caught:
+        await house.volumes.prepare(vmi(ephemeral()), house.context)
+    assert caught.value.field == "spec.volumes[0].ephemeral.persistentVolumeClaim.claimName"
+    house.objects.claims.add("default/base")
+    with pytest.raises(HostError, match="has no disk yet"):
+        await house.volumes.prepare(vmi(ephemeral()), house.context)
+
+
+@pytest.mark.parametrize("volume", [ephemeral(), Volume(name="top", data_volume=DataVolumeSource(name="base"))])
+async def test_a_claim_that_a_hostile_qemu_wrote_over(house: House, volume: Volume) -> None:
+    """QEMU may write all of the file: what its header names is not followed, however the claim is used next."""
+    base = await with_claim(house)
+    base.write_bytes(qcow2(backing=b"/etc/shadow"))
+    house.img.runs.clear()
+    with pytest.raises(HostError, match="backing file"):
+        await house.volumes.prepare(vmi(volume), house.context)
+    assert house.img.runs == []
+
+
+@pytest.mark.parametrize("kind", ["secret", "config_map"])
+async def test_sysprep(house: House, kind: str) -> None:
+    house.objects.secrets["default/answers"] = {"Autounattend.xml": b"<secret/>"}
+    house.objects.config_maps["default/answers"] = {"unattend.xml": b"<config/>"}
+    source = SysprepSource(**{kind: LocalObjectReference(name="answers")})
+    found = (await house.volumes.prepare(vmi(Volume(name="answers", sysprep=source)), house.context))["answers"]
+    written = Path(found.image.path)
+    assert written == house.instance / "answers.iso" and written.stat().st_mode & 0o777 == 0o600
+    assert (b"<secret/>" if kind == "secret" else b"<config/>") in written.read_bytes()
+    assert (found.source, found.image.format) == ("sysprep", "raw")
+
+
+async def test_sysprep_without_answers_does_not_tell_what_is_there_instead(house: House) -> None:
+    house.objects.secrets["default/answers"] = {"password": b"hunter2"}
+    volume = Volume(name="answers", sysprep=SysprepSource(secret=LocalObjectReference(name="answers")))
+    with pytest.raises(Invalid, match=r"should contain autounattend\.xml or unattend\.xml") as caught:
+        await house.volumes.prepare(vmi(volume), house.context)
+    assert "hunter2" not in str(caught.value)
+    house.objects.secrets.clear()
+    with pytest.raises(NotFound, match='secret "answers" not found'):
+        await house.volumes.prepare(vmi(volume), house.context)
+    assert os.listdir(house.instance) == []
+
+
+async def test_figures_and_downward_files(house: House) -> None:
+    machine = vmi(
+        Volume(name="figures", downward_metrics=DownwardMetricsSource()),
+        Volume(name="facts", downward_api=DownwardAPISource(fields=[_name_file()])),
+    )
+    found = await house.volumes.prepare(machine, house.context)
+    figures = Path(found["figures"].image.path).read_bytes()
+    assert figures[:4] == b"mvbd" and len(figures) == found["figures"].image.size == 256 << 10
+    assert b"vm" in Path(found["facts"].image.path).read_bytes()
+
+
+def _name_file() -> DownwardAPIFile:
+    return DownwardAPIFile(path="name", field_ref=FieldReference(field_path="metadata.name"))
+
+
+async def test_volumes_that_are_no_disks_are_left_out(house: House) -> None:
+    machine = vmi(
+        Volume(name="shared", config_map=ConfigMapSource(name="none")),
+        Volume(name="dump", memory_dump=MemoryDumpSource(claim_name="none")),
+    )
+    machine.spec.domain.devices.filesystems = [Filesystem(name="shared", virtiofs=VirtioFS())]
+    assert await house.volumes.prepare(machine, house.context) == {}
+
+
+@pytest.mark.parametrize(
+    "volume",
+    [container_disk(), ephemeral("root"), Volume(name="root", empty_disk=EmptyDiskSource(capacity="4Mi"))],
+    ids=["containerDisk", "ephemeral", "emptyDisk"],
+)
+async def test_a_full_disk_leaves_nothing_half_made(house: House, volume: Volume) -> None:
+    await with_claim(house)
+    house.img.answer = Completed(1, b"", "qemu-img: d: No space left on device")
+    with pytest.raises(HostError) as caught:
+        await house.volumes.prepare(vmi(volume), house.context)
+    assert caught.value.reason == "StorageFull" and "SOLOVIRT_STATE_DIR" in str(caught.value.hint)
+    assert os.listdir(house.instance) == []
+    house.img.answer = Completed(0, b"", "")
+    assert "root" in await house.volumes.prepare(vmi(volume), house.context)
+
+
+async def test_a_seed_that_finds_no_room_is_not_half_there(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    volume = Volume(name="seed", cloud_init_no_cloud=CloudInitSource(user_data="x"))
+
+    def full(*arguments: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "write_atomic", full)
+        with pytest.raises(HostError) as caught:
+            await house.volumes.prepare(vmi(volume), house.context)
+    assert caught.value.reason == "StorageFull" and os.listdir(house.instance) == []
+    assert "seed" in await house.volumes.prepare(vmi(volume), house.context)
+
+
+async def test_a_seed_that_a_power_failure_emptied_is_made_anew(house: House) -> None:
+    machine = vmi(Volume(name="seed", cloud_init_no_cloud=CloudInitSource(user_data="x")))
+    seed = Path((await house.volumes.prepare(machine, house.context))["seed"].image.path)
+    whole = seed.read_bytes()
+    seed.write_bytes(b"")
+    await house.volumes.prepare(machine, house.context)
+    assert len(seed.read_bytes()) == len(whole)
