@@ -6,7 +6,6 @@ import gzip
 import json
 import os
 import ssl
-import struct
 import subprocess
 import time
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from solovirt.host.images import files
 from solovirt.host.tiny.build import TinyImage
 from solovirt.kit.jsontypes import Json, JsonObject, get_object, get_str
 from tests.real.e2e.test_disks import BY_SERIAL
-from tests.real.e2e.test_images import backed_qcow2
+from tests.real.e2e.test_images import backed_qcow2, with_data_file
 from tests.support import system as systems
 from tests.support import web
 from tests.support.manifests import claim, data_volume, disk, tiny_kernel, vm
@@ -208,12 +207,6 @@ def test_what_cannot_be_fetched_fails_with_one_sentence(system: System) -> None:
     for name in expected:
         assert system.find(CLAIMS, name) is None
         assert get_object(system.find(DATA_VOLUMES, name) or {}, "status").get("restartCount", 0) == 0
-
-
-def with_data_file() -> bytes:
-    """A qcow2 (version 3) whose data is elsewhere: incompatible feature bit 2. QEMU docs/interop/qcow2.rst."""
-    header = struct.pack(">4sIQIIQIIQQIIQ", b"QFI\xfb", 3, 0, 0, 16, MIB, 0, 1, 0x30000, 0x10000, 1, 0, 0)
-    return (header + struct.pack(">QQQII", 4, 0, 0, 4, 104)).ljust(0x40000, b"\0")
 
 
 def test_images_that_are_not_what_they_say(system: System, registry: web.Registry) -> None:

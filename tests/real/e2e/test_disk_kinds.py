@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from solovirt.host.volumes import metrics
-from solovirt.kit.jsontypes import Json, JsonObject, get_object
+from solovirt.kit.jsontypes import Json, JsonObject, get_list, get_object
 from tests.real.e2e.test_disks import BY_SERIAL
+from tests.real.e2e.test_faults import tmpfs
 from tests.support.manifests import claim, config_map, data_volume, disk, secret, tiny_disk, tiny_kernel, vm
 from tests.support.system import DATA_VOLUMES, VMS, System, wait_until
 from tests.unit.host.volumes.web import Answer, serving
@@ -142,28 +144,52 @@ def check_base(system: System) -> None:
     assert "as.it.was......." in shown, shown
 
 
-def on_host(name: str, path: Path, *, shareable: bool, boots: bool = False) -> JsonObject:
+def on_host(name: str, path: Path, *, shareable: bool) -> JsonObject:
+    """A machine that waits, with a disk that is a file of the host."""
     source: JsonObject = {"path": str(path), "type": "DiskOrCreate", "capacity": "1Mi"}
     volumes: list[Json] = [{"name": "common", "hostDisk": source}]
-    disks = [disk("common", serial="COMMON", **({"shareable": True} if shareable else {}))]
-    if boots:
-        return vm(name, disks=disks, volumes=volumes, domain={"firmware": tiny_kernel()})
+    disks: list[Json] = [disk("common", serial="COMMON", shareable=shareable)]
     return vm(name, memory="32Mi", disks=disks, volumes=volumes, template={"startStrategy": "Paused"})
 
 
-def test_two_machines_share_a_host_disk(system: System) -> None:
-    """What one writes, the other reads while both run."""
+def with_tight_disk(name: str, common: Path, tight: Path, policy: str) -> JsonObject:
+    """One that boots, with a disk that others have too, and one whose file system has less room than it says."""
+    made = on_host(name, common, shareable=True)
+    tight.touch()
+    os.truncate(tight, 32 * MIB)
+    spec = get_object(get_object(get_object(made, "spec"), "template"), "spec")
+    get_list(spec, "volumes").append({"name": "tight", "hostDisk": {"path": str(tight), "type": "Disk"}})
+    devices = get_object(get_object(spec, "domain"), "devices")
+    get_list(devices, "disks").append(disk("tight", serial="TIGHT", errorPolicy=policy))
+    get_object(spec, "domain").update(firmware=tiny_kernel(), memory={"guest": "256Mi"})
+    del spec["startStrategy"]
+    return made
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
+def test_two_machines_share_a_host_disk_and_run_out_of_space(system: System) -> None:
+    """What one writes, the other reads while both run; a full file system stops one and is reported to the other."""
     path = system.state.parent / "common.img"
-    system.apply(*(on_host(name, path, shareable=True, boots=True) for name in ("left", "right")))
-    for name in ("left", "right"):
-        system.wait_agent(name)
-    system.sh(
-        "left", BY_SERIAL + "printf 'from the left' | dd of=$(by_serial COMMON) oflag=direct conv=sync 2>/dev/null"
-    )
-    read = BY_SERIAL + "dd if=$(by_serial COMMON) bs=512 count=1 iflag=direct 2>/dev/null | tr -d '\\0'"
-    assert system.sh("right", read) == "from the left"
-    assert path.read_bytes().startswith(b"from the left")
-    system.delete_all()
+    with tmpfs("4m") as small:
+        system.apply(
+            with_tight_disk("left", path, small / "left.img", "report"),
+            with_tight_disk("right", path, small / "right.img", "stop"),
+        )
+        for name in ("left", "right"):
+            system.wait_agent(name)
+        write = "printf 'from the left' | dd of=$(by_serial COMMON) oflag=direct conv=sync 2>/dev/null"
+        system.sh("left", BY_SERIAL + write)
+        read = BY_SERIAL + "dd if=$(by_serial COMMON) bs=512 count=1 iflag=direct 2>/dev/null | tr -d '\\0'"
+        assert system.sh("right", read) == "from the left"
+        assert path.read_bytes().startswith(b"from the left")
+        fill = BY_SERIAL + "dd if=/dev/urandom of=$(by_serial TIGHT) bs=64k count=160 conv=fsync 2>&1"
+        said = system.guest("left", "sh", "-c", fill)
+        assert said.code != 0 and "error" in said.out, said
+        assert system.printable("left") == "Running"
+        system.sh("right", f"({fill}) >/dev/null </dev/null &")
+        system.wait_printable("right", "Paused", 30)
+        (small / "left.img").unlink()
+        system.delete_all()
     path.unlink()
 
 

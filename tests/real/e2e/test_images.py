@@ -82,14 +82,21 @@ def backed_qcow2(file: str, size: int = 1 << 20) -> bytes:
     return (header + name).ljust(0x40000, b"\0")
 
 
+def with_data_file() -> bytes:
+    """A qcow2 (version 3) whose data is elsewhere: incompatible feature bit 2. QEMU docs/interop/qcow2.rst."""
+    header = struct.pack(">4sIQIIQIIQQIIQ", b"QFI\xfb", 3, 0, 0, 16, 1 << 20, 0, 1, 0x30000, 0x10000, 1, 0, 0)
+    return (header + struct.pack(">QQQII", 4, 0, 0, 4, 104)).ljust(0x40000, b"\0")
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         (backed_qcow2("/etc/shadow"), "backing file"),
+        (with_data_file(), "external data file"),
         (b'json:{"driver": "file"}'.ljust(4096, b"\0"), ""),
         (b"KDMV" + bytes(4092), "vmdk"),
     ],
-    ids=["backing-file", "json-text", "vmdk"],
+    ids=["backing-file", "data-file", "json-text", "vmdk"],
 )
 def test_hostile_disks_are_refused(system: System, registry: web.Registry, content: bytes, said: str) -> None:
     """Text that looks like QEMU's own file names is plain raw data; what points elsewhere is refused by name."""
