@@ -135,15 +135,19 @@ def lookup(client: Client, word: str) -> Kind:
     raise NotFound(f'the server doesn\'t have a resource type "{word}"', hint=hint)
 
 
+class UnknownKind(NotFound):
+    """No version that is served has such a kind."""
+
+
 def by_manifest(client: Client, api_version: str, kind: str) -> Kind:
-    """The resource of a manifest's apiVersion and kind. Raises NotFound with kubectl's text."""
+    """The resource of a manifest's apiVersion and kind. Raises UnknownKind with kubectl's text."""
     for known in KNOWN:
         if known.api_version == api_version and known.kind == kind:
             return known
     group, _, version = api_version.rpartition("/")
     if found := _discover(client, lambda r: r["kind"] == kind, group=group, version=version):
         return found
-    raise NotFound(f'no matches for kind "{kind}" in version "{api_version}"')
+    raise UnknownKind(f'no matches for kind "{kind}" in version "{api_version}"')
 
 
 def _names(resource: JsonObject) -> list[str]:

@@ -7,7 +7,7 @@ import sys
 from typing import NamedTuple
 
 from solovirt.kit import yaml
-from solovirt.kit.errors import BadRequest
+from solovirt.kit.errors import BadRequest, NotFound
 from solovirt.kit.jsontypes import JsonObject, get_list, get_object, get_str
 from solovirt.kit.linemap import split_field
 
@@ -97,6 +97,14 @@ def _bytes(path: str) -> bytes:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise BadRequest(f"the path {path!r} cannot be read: {error.strerror}") from error
+
+
+def unknown_kind(manifest: Manifest) -> NotFound:
+    """kubectl's sentence for a kind, or a version of it, that is not served; with the object's place and name."""
+    kind, version = get_str(manifest.value, "kind"), get_str(manifest.value, "apiVersion")
+    place = manifest.place("kind") or manifest.source
+    text = f'{place}: {kind} "{manifest.name}": no matches for kind "{kind}" in version "{version}"'
+    return NotFound(text, hint="`solovirt api-resources` lists the kinds; the others mean something in a cluster only")
 
 
 def _check(manifest: Manifest) -> None:

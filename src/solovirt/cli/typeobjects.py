@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from solovirt.api.decode import decode
 from solovirt.api.meta import KubeObject
 from solovirt.cli.client import ApiError, path_of
+from solovirt.cli.manifests import unknown_kind
 from solovirt.kit.errors import Unavailable
 from solovirt.kit.jsontypes import JsonObject, get_list, get_str
 
@@ -30,7 +31,7 @@ class TypeObjects:
         self._shipped: dict[tuple[str, str], KubeObject] | None = None
 
     def find(self, res: Resource[T], namespace: str, name: str) -> T | None:
-        """Raises BadRequest for a document of the files that cannot be read."""
+        """Raises BadRequest for a document of the files that cannot be read, NotFound for one of an unknown version."""
         for found in self._of_files(res):
             if found.metadata.name == name and found.metadata.namespace in ("", namespace):
                 return found
@@ -53,8 +54,7 @@ class TypeObjects:
         return [found[name] for name in sorted(found)]
 
     def _of_files(self, res: Resource[T]) -> list[T]:
-        wanted = [m for m in self._manifests if get_str(m.value, "kind") == res.kind]
-        return [decode(res, manifest.value, lines=manifest.lines).object for manifest in wanted]
+        return [decode(served, m.value, lines=m.lines).object for m in self._manifests if (served := _served(res, m))]
 
     def _ask(self, path: str) -> JsonObject | None:
         """A daemon's answer; None when there is no such object, or no daemon."""
@@ -81,3 +81,15 @@ class TypeObjects:
 
             self._shipped = {(obj.kind, obj.metadata.name): obj for obj in (*instancetypes(), *preferences())}
         return self._shipped
+
+
+def _served(res: Resource[T], manifest: Manifest) -> Resource[T] | None:
+    """``res`` in the version of a document that is of this kind. Raises NotFound for one that is not served."""
+    group, _, version = get_str(manifest.value, "apiVersion").rpartition("/")
+    if (group, get_str(manifest.value, "kind")) != (res.group, res.kind):
+        return None
+    if version == res.version:
+        return res
+    if version in res.other_versions:
+        return res.at(version)
+    raise unknown_kind(manifest)

@@ -75,8 +75,10 @@ def kind_of(disk: Disk) -> Kind:
 
 
 def bus_of(disk: Disk) -> str:
+    """Where it sits. A LUN is always a SCSI one: ``sata`` is what KubeVirt's defaulting gives to every disk."""
     target = disk.cdrom or disk.lun or disk.disk
-    return (target.bus if target else "") or DEFAULT_BUS
+    bus = (target.bus if target else "") or DEFAULT_BUS
+    return "scsi" if kind_of(disk) == "lun" and bus == DEFAULT_BUS else bus
 
 
 def resolve(ctx: Context, index: int) -> Drive:
@@ -87,6 +89,8 @@ def resolve(ctx: Context, index: int) -> Drive:
     kind = kind_of(disk)
     volume, source_path = _volume(ctx, disk, path)
     bus, bus_why = _bus(disk, kind, path)
+    if _answered_by_qemu(disk, volume):
+        kind, bus_why = "disk", host("a file takes no SCSI commands of its own, so QEMU answers them", f"{path}.lun")
     if volume is None:
         cache, cache_why = _empty_cache(disk, path)
         read_only, read_only_why = True, manifest(f"{path}.cdrom", "a CD-ROM is never written")
@@ -109,6 +113,11 @@ def resolve(ctx: Context, index: int) -> Drive:
     )
 
 
+def _answered_by_qemu(disk: Disk, volume: VolumeBinding | None) -> bool:
+    """A LUN on a file. One that asks for reservations is refused instead: they mean something to a device alone."""
+    return disk.lun is not None and not disk.lun.reservation and volume is not None and not volume.image.block_device
+
+
 def _volume(ctx: Context, disk: Disk, path: str) -> tuple[VolumeBinding | None, str]:
     for index, volume in enumerate(ctx.spec.volumes):
         if volume.name == disk.name:
@@ -127,12 +136,14 @@ def _bus(disk: Disk, kind: Kind, path: str) -> tuple[str, Reason]:
     target = disk.cdrom or disk.lun or disk.disk
     field = f"{path}.{kind}.bus"
     known = {"disk": DISK_BUSES, "lun": LUN_BUSES, "cdrom": CDROM_BUSES}[kind]
-    bus = (target.bus if target else "") or DEFAULT_BUS
+    bus = bus_of(disk)
     if bus not in known:
         text = f'bus "{bus}" is not supported for a {kind}'
         raise invalid(field, text, reason="FieldValueNotSupported", hint="one of " + ", ".join(known))
     if target is None or not target.bus:
         return bus, default("KubeVirt's bus for disks that name none", field)
+    if bus != target.bus:
+        return bus, default("LUNs are on the SCSI controller; sata is KubeVirt's bus for all disks", field)
     return bus, manifest(field, f"a {kind} on bus {bus}")
 
 
@@ -148,12 +159,12 @@ def _cache(disk: Disk, path: str, volume: VolumeBinding) -> tuple[CacheMode, Rea
             return "none", manifest(field, "cache mode none")
         return "none", manifest(f"{path}.shareable", "a cache would hide what other machines write")
     if not disk.cache:
-        return _automatic_cache(volume, direct, field)
+        return _automatic_cache(volume, direct, disk.io, field)
     return _given_cache(disk.cache, field)
 
 
-def _automatic_cache(volume: VolumeBinding, direct: bool, field: str) -> tuple[CacheMode, Reason]:
-    if volume.source == METRICS:
+def _automatic_cache(volume: VolumeBinding, direct: bool, io: str, field: str) -> tuple[CacheMode, Reason]:
+    if volume.source == METRICS and io != "native":
         return "writethrough", default("the host writes into it while the guest reads", field)
     if direct:
         return "none", host("the file system has O_DIRECT, so nothing is cached twice", field)
@@ -205,8 +216,8 @@ def _read_only(disk: Disk, path: str, volume: VolumeBinding, bus: str, source: s
 def _check(disk: Disk, kind: Kind, path: str, image: DiskImage) -> None:
     """What the image must be for what is asked of it."""
     if kind == "lun" and not image.block_device:
-        text = f"a LUN passes SCSI commands through to a device of the host, but {image.path} is a file"
-        raise invalid(f"{path}.lun", text, hint="use disk, or a hostDisk below /dev")
+        text = f"reservations are made at a device of the host, but {image.path} is a file"
+        raise invalid(f"{path}.lun.reservation", text, hint="leave it out, or use a hostDisk below /dev")
     if disk.shareable and kind == "disk" and image.format != "raw":
         text = f"a {image.format} image cannot be written by two machines at once"
         raise invalid(f"{path}.shareable", text, hint="use a raw hostDisk")

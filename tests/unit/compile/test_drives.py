@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from solovirt.compile import drives
@@ -43,6 +44,22 @@ def test_disk_buses(bus: str) -> None:
 def test_unknown_buses_are_refused() -> None:
     assert refused("disk: {bus: ide}").startswith('domain.devices.disks[0].disk.bus: bus "ide" is not supported')
     assert refused("cdrom: {bus: virtio}").startswith('domain.devices.disks[0].cdrom.bus: bus "virtio" is not')
+
+
+def test_a_lun_of_no_bus_is_on_the_scsi_controller() -> None:
+    device = msgspec.structs.replace(DIRECT, block_device=True)
+    for given in ("{}", "{bus: sata}", "{bus: scsi}"):
+        found = drive(f"lun: {given}", image=device)
+        assert (found.kind, found.bus) == ("lun", "scsi")
+    assert "not supported for a lun" in refused("lun: {bus: virtio}", image=device)
+
+
+def test_qemu_answers_for_a_lun_on_a_file() -> None:
+    found = drive("lun: {}")
+    assert (found.kind, found.bus, found.bus_why.kind) == ("disk", "scsi", "host")
+    assert "takes no SCSI commands" in found.bus_why.text
+    assert drive("lun: {readonly: true}").read_only
+    assert refused("lun: {bus: scsi, reservation: true}").startswith("domain.devices.disks[0].lun.reservation")
 
 
 def test_a_disk_is_one_thing() -> None:
@@ -97,3 +114,10 @@ def test_volumes_must_exist_and_be_resolved() -> None:
     ctx.bindings.volumes.clear()
     with pytest.raises(HostError, match="has not been resolved"):
         drives.resolve(ctx, 0)
+
+
+def test_metrics_with_native_io_go_without_a_cache() -> None:
+    """The host writes through its own cache either way; QEMU has native I/O for none alone."""
+    text = "domain: {{devices: {{disks: [{{name: m, io: {io}, disk: {{bus: virtio}}}}]}}}}\nvolumes: [{{name: m, downwardMetrics: {{}}}}]"
+    modes = {io: drives.resolve(context(text.format(io=io)), 0).cache for io in ("threads", "native")}
+    assert modes == {"threads": "writethrough", "native": "none"}

@@ -7,8 +7,8 @@ import argparse
 from solovirt.cli import threeway
 from solovirt.cli.client import ApiError, path_of
 from solovirt.cli.context import Context
-from solovirt.cli.kinds import Kind, by_manifest
-from solovirt.cli.manifests import Manifest, read
+from solovirt.cli.kinds import Kind, UnknownKind, by_manifest
+from solovirt.cli.manifests import Manifest, read, unknown_kind
 from solovirt.cli.output import show_object
 from solovirt.kit.errors import BadRequest, SolovirtError
 from solovirt.kit.jsontypes import JsonObject, get_object, get_str
@@ -38,10 +38,10 @@ def run(args: argparse.Namespace, context: Context, verb: str) -> int:
     for manifest in manifests:
         try:
             _one(args, context, verb, manifest)
-        except ApiError as error:
+        except (ApiError, UnknownKind) as error:
             from solovirt.cli.main import report
 
-            report(_placed(error, manifest))
+            report(_placed(error, manifest) if isinstance(error, ApiError) else unknown_kind(manifest))
             failed = 1
     return failed
 

@@ -12,7 +12,7 @@ import hashlib
 import os
 import sys
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from solovirt.cli.client import EXTENSIONS, path_of
 from solovirt.cli.context import Context
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from solovirt.api.admission import Lookup
     from solovirt.api.kubevirt.virtualmachine import VirtualMachine
     from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
+    from solovirt.api.meta import KubeObject
+    from solovirt.api.resource import Resource
     from solovirt.cli.manifests import Manifest
     from solovirt.compile.explain import Explanation, Origins
     from solovirt.host.model.bindings import Bindings
@@ -39,6 +41,7 @@ EPILOG = """examples:
   solovirt explain vm hello                            the machine that runs
 """
 FALLBACK_FACTS = "qemu-7.2"
+T = TypeVar("T", bound="KubeObject")
 
 
 def add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
@@ -56,16 +59,13 @@ def run(args: argparse.Namespace, context: Context, verb: str) -> int:
         from solovirt.cli.typeobjects import TypeObjects
 
         every = read(args.filename)
-        found = [m for m in every if get_str(m.value, "kind") in (VM.kind, VMI.kind)]
+        found = [manifest for manifest in every if is_machine(manifest)]
         if not found:
             raise BadRequest("no VirtualMachine or VirtualMachineInstance in these files")
         facts = facts_of(args.facts, context)
         if args.output == "html":
             return _page_of_files(found, facts, context, TypeObjects(every, context))
-        for manifest in found:
-            objects = TypeObjects(every, context)
-            show(explain_manifest(manifest, facts, context.namespace_option, objects), args.output)
-        return 0
+        return _each(found, facts, args.output, context, every)
     if args.kind not in ("vm", "vms", "virtualmachine") or not args.name:
         raise BadRequest("explain takes -f FILE, or vm NAME")
     from solovirt.compile.explain import Explanation
@@ -77,6 +77,31 @@ def run(args: argparse.Namespace, context: Context, verb: str) -> int:
         return _page_of_object(explanation, args.name, context)
     show(explanation, args.output)
     return 0
+
+
+def is_machine(manifest: Manifest) -> bool:
+    """Whether it is KubeVirt's VirtualMachine or VirtualMachineInstance, of whatever version."""
+    group, _, _ = get_str(manifest.value, "apiVersion").partition("/")
+    return group == VM.group and get_str(manifest.value, "kind") in (VM.kind, VMI.kind)
+
+
+def _each(found: list[Manifest], facts: HostFacts, form: str, context: Context, every: list[Manifest]) -> int:
+    """One that is refused does not keep the others from being shown."""
+    from solovirt.cli.main import report
+    from solovirt.cli.typeobjects import TypeObjects
+    from solovirt.kit.errors import SolovirtError
+
+    failed = 0
+    for manifest in found:
+        try:
+            show(explain_manifest(manifest, facts, context.namespace_option, TypeObjects(every, context)), form)
+        except SolovirtError as error:
+            if len(found) == 1:
+                raise
+            sys.stdout.flush()
+            report(error)
+            failed = 1
+    return failed
 
 
 def _page_of_files(found: list[Manifest], facts: HostFacts, context: Context, objects: Lookup) -> int:
@@ -158,17 +183,23 @@ def explain_manifest(
     """
     from solovirt.api import registry
     from solovirt.api.decode import decode
+    from solovirt.cli.manifests import unknown_kind
     from solovirt.cli.typeobjects import TypeObjects
     from solovirt.compile.explain import explain
     from solovirt.compile.plan import compile_machine
 
-    if get_str(manifest.value, "kind") == "VirtualMachine":
-        vm = decode(registry.VIRTUAL_MACHINES, manifest.value, lines=manifest.lines).object
+    api_version, kind = get_str(manifest.value, "apiVersion"), get_str(manifest.value, "kind")
+    if registry.by_kind(api_version, kind) is None:
+        raise unknown_kind(manifest)
+    if kind == VM.kind:
+        resource = registry.VIRTUAL_MACHINES
+        vm = decode(_as_written(resource, api_version), manifest.value, lines=manifest.lines).object
         _note(registry.VIRTUAL_MACHINES.warn(vm))
         prefix, vmi, origins = "spec.template.spec", *_instance_of(vm, objects or TypeObjects())
     else:
         prefix, origins = "spec", {}
-        vmi = decode(registry.VIRTUAL_MACHINE_INSTANCES, manifest.value, lines=manifest.lines).object
+        instances = registry.VIRTUAL_MACHINE_INSTANCES
+        vmi = decode(_as_written(instances, api_version), manifest.value, lines=manifest.lines).object
         _note(registry.VIRTUAL_MACHINE_INSTANCES.warn(vmi))
         vmi.status = type(vmi.status)()
     vmi.metadata.namespace = vmi.metadata.namespace or namespace or "default"
@@ -178,6 +209,11 @@ def explain_manifest(
         _refuse(registry.VIRTUAL_MACHINE_INSTANCES.validate(vmi, None))
     machine = compile_machine(vmi.spec, facts, _bindings(vmi, facts), prefix=prefix)
     return explain(machine, prefix=prefix, lines=manifest.lines, source=manifest.source, origins=origins)
+
+
+def _as_written(resource: Resource[T], api_version: str) -> Resource[T]:
+    """The kind in the version that a manifest is written in."""
+    return resource if api_version == resource.api_version else resource.at(api_version.rpartition("/")[2])
 
 
 def _note(warnings: list[str]) -> None:

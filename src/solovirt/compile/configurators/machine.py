@@ -19,6 +19,8 @@ PATH = "domain.machine.type"
 DEFAULT = "q35"
 NO_HOLE = "kubevirt.io/disablePCIHole64"
 _Q35 = re.compile(r"q35|pc-q35-[A-Za-z0-9.]+", re.ASCII)
+_RED_HAT = re.compile(r"pc-q35-rhel[0-9.]+", re.ASCII)
+"""Types that only Red Hat's QEMU has, which is the one that KubeVirt brings along."""
 
 
 def options(ctx: Context) -> Iterator[Option]:
@@ -60,6 +62,8 @@ def resolve(ctx: Context) -> tuple[MachineType, Reason]:
         text = "the machine type" + (", which this QEMU calls deprecated" if known[asked].deprecated else "")
         return known[asked], manifest(PATH, text)
     pinned = ctx.bindings.pins.machine
+    foreign = asked if _RED_HAT.fullmatch(asked) else ""
+    asked = DEFAULT if foreign else asked
     if asked == DEFAULT and pinned:
         if pinned not in known:
             text = f"the VM was first started as {pinned}, which this QEMU does not have"
@@ -69,7 +73,8 @@ def resolve(ctx: Context) -> tuple[MachineType, Reason]:
         )
     for machine in ctx.facts.qemu.machines:
         if machine.alias == asked:
-            return machine, host(f"the type that {asked} means in this QEMU; pinned from now on", PATH)
+            note = f"; {foreign} is a type of Red Hat's QEMU alone" if foreign else ""
+            return machine, host(f"the type that {asked} means in this QEMU; pinned from now on{note}", PATH)
     near = nearest(asked, [name for name in known if _Q35.fullmatch(name)])
     hint = f'did you mean "{near}"?' if near else ""
     raise invalid(PATH, f'this QEMU has no machine type "{asked}"', reason="FieldValueNotSupported", hint=hint)

@@ -28,7 +28,7 @@ def plan(vmi: VirtualMachineInstance, paths: Paths) -> dict[str, VolumeBinding]:
     """A binding for every volume, by name. Raises ``Invalid`` for names and sources that ``prepare`` refuses, too."""
     instance = paths.instance(vmi.metadata.uid or vmi.metadata.name or "vmi")
     return {
-        volume.name: _assumed(vmi, _volume(vmi, volume, f"spec.volumes[{number}]", instance, paths))
+        volume.name: _shared(vmi, _assumed(vmi, _volume(vmi, volume, f"spec.volumes[{number}]", instance, paths)))
         for number, volume in enumerate(vmi.spec.volumes)
         if shown_as_disk(vmi, volume)
     }
@@ -103,6 +103,16 @@ def _assumed(vmi: VirtualMachineInstance, binding: VolumeBinding) -> VolumeBindi
         return binding
     image = msgspec.structs.replace(binding.image, blocks=BlockSizes(_BLOCK, _BLOCK, _BLOCK))
     return msgspec.structs.replace(binding, image=image, note=f"{binding.note}; blocks of {_BLOCK} bytes too")
+
+
+def _shared(vmi: VirtualMachineInstance, binding: VolumeBinding) -> VolumeBinding:
+    """Raw, where several machines are to write to a claim: as KubeVirt's are, and as it must be. A start looks."""
+    shareable = any(disk.name == binding.name and disk.shareable for disk in vmi.spec.domain.devices.disks)
+    if not shareable or binding.source not in ("persistentVolumeClaim", "dataVolume"):
+        return binding
+    image = msgspec.structs.replace(binding.image, format="raw")
+    note = f"{binding.note}; so is raw, as shareable needs it: a claim of {FORMAT} is refused at the start"
+    return msgspec.structs.replace(binding, image=image, note=note)
 
 
 def _claim(vmi: VirtualMachineInstance, name: str, read_only: bool, paths: Paths) -> DiskImage:

@@ -39,6 +39,7 @@ def shown(disk: str, queues: str = "false") -> JsonObject:
         ("disk: {}", "ide-hd", {"bus": "ide.0"}),
         ("disk: {bus: scsi}", "scsi-hd", {"bus": "scsi0.0", "channel": 0, "scsi-id": 0, "lun": 0}),
         ("disk: {bus: usb}", "usb-storage", {"bus": "usb.0", "port": "1"}),
+        ("lun: {}", "scsi-hd", {"bus": "scsi0.0", "channel": 0, "scsi-id": 0, "lun": 0}),
         ("cdrom: {bus: sata}", "ide-cd", {"bus": "ide.0"}),
         ("cdrom: {bus: scsi}", "scsi-cd", {"bus": "scsi0.0", "channel": 0, "scsi-id": 0, "lun": 0}),
     ],

@@ -44,6 +44,13 @@ def test_an_exact_type_beats_the_pin() -> None:
     assert resolved("pc-q35-6.2", "pc-q35-7.0") == ("pc-q35-6.2", "manifest")
 
 
+def test_a_type_of_red_hats_qemu_means_the_newest_and_stays() -> None:
+    assert resolved("pc-q35-rhel9.4.0") == ("pc-q35-7.2", "host")
+    assert resolved("pc-q35-rhel9.4.0", "pc-q35-7.0") == ("pc-q35-7.0", "default")
+    _, why = machine.resolve(context("domain: {machine: {type: pc-q35-rhel9.4.0}}"))
+    assert "pc-q35-rhel9.4.0 is a type of Red Hat's QEMU alone" in why.text
+
+
 def test_a_pinned_type_that_is_gone() -> None:
     with pytest.raises(HostError) as caught:
         resolved("q35", "pc-q35-99.0")

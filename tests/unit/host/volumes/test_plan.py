@@ -118,3 +118,11 @@ def test_a_kernel_without_a_container() -> None:
     machine = vmi()
     machine.spec.domain.firmware = Firmware(kernel_boot=KernelBoot(kernel_args="quiet"))
     assert plan_kernel(machine, Paths(Path("/s"), Path("/r"))) is None
+
+
+def test_a_shared_claim_is_taken_for_raw(tmp_path: Path) -> None:
+    machine = vmi(Volume(name="data", persistent_volume_claim=ClaimSource(claim_name="c")))
+    machine.spec.domain.devices.disks = [Disk(name="data", shareable=True)]
+    binding = plan(machine, Paths(tmp_path / "state", tmp_path / "run"))["data"]
+    assert binding.image.format == "raw"
+    assert "a claim of qcow2 is refused at the start" in binding.note

@@ -22,11 +22,12 @@ def default_pull_policies(spec: VirtualMachineInstanceSpec) -> None:
 
 
 def pull_policy(image: str) -> str:
-    """Always for ``:latest`` and untagged images, IfNotPresent for other tags and digests."""
-    name = image.rpartition("/")[2]
-    if "@" in image or (":" in name and not name.endswith(":latest")):
-        return "IfNotPresent"
-    return "Always"
+    """Always for ``:latest`` and untagged images, IfNotPresent for other tags and digests.
+
+    As in KubeVirt, the port of a registry passes for a tag.
+    """
+    tagged = ":" in image or "@" in image
+    return "IfNotPresent" if tagged and not image.endswith(":latest") else "Always"
 
 
 def default_disks(spec: VirtualMachineInstanceSpec) -> None:

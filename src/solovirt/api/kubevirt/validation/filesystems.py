@@ -15,7 +15,10 @@ MAX_FILESYSTEMS = 16
 MAX_TAG = 36
 SOURCES = ("configMap", "secret", "downwardAPI", "serviceAccount", "persistentVolumeClaim", "dataVolume")
 """Volumes that are directories as well as disks."""
-NO_POD = "containerPath shares a directory of the virt-launcher pod, and there are no pods here"
+NO_POD = (
+    "the ContainerPathVolumes feature gate is disabled: it shares a directory of the virt-launcher pod, and there are"
+    " no pods here"
+)
 
 
 def check_filesystems(causes: Causes, spec: VirtualMachineInstanceSpec, field: str) -> None:

@@ -33,12 +33,11 @@ RESERVED_LABELS = frozenset(
         "install-strategy",
     )
 )
-UNSUPPORTED_ANNOTATIONS = frozenset(
-    {
-        "hooks.kubevirt.io/hookSidecars",
-        "kubevirt.io/ignitiondata",
-    }
-)
+GATED_ANNOTATIONS = {
+    "hooks.kubevirt.io/hookSidecars": "sidecar",
+    "kubevirt.io/ignitiondata": "ExperimentalIgnitionSupport",
+}
+"""What a cluster refuses, too, unless its administrator opened a feature gate, and which."""
 
 
 def check_spec(causes: Causes, spec: VirtualMachineInstanceSpec, field: str) -> None:
@@ -79,5 +78,7 @@ def check_instance_metadata(causes: Causes, meta: ObjectMeta, field: str) -> Non
         text = "creation of the following reserved kubevirt.io/ labels on a VMI object is prohibited"
         names = ", ".join(sorted(RESERVED_LABELS & meta.labels.keys()))
         causes.add(NOT_SUPPORTED, f"{field}.labels", f"{field}.labels: {text}: {names}")
-    for name in sorted(UNSUPPORTED_ANNOTATIONS & meta.annotations.keys()):
-        causes.known_unsupported(f"{field}.annotations[{name}]")
+    for name, gate in GATED_ANNOTATIONS.items():
+        if meta.annotations.get(name):
+            text = f"{gate} feature gate is not enabled in kubevirt-config, invalid entry {field}.annotations.{name}"
+            causes.add(INVALID, f"{field}.annotations", f"{field}.annotations: {text}")

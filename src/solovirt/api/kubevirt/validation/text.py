@@ -77,10 +77,10 @@ def check_image(causes: Causes, image: str, field: str) -> None:
 
 
 def check_pull(causes: Causes, policy: str, secret: str, field: str) -> None:
+    """A Secret that cannot exist is one that does not: the image is pulled without, as in a cluster."""
     if policy not in ("", "Always", "IfNotPresent", "Never"):
         causes.not_supported(f"{field}.imagePullPolicy", policy, ("Always", "IfNotPresent", "Never"))
-    if secret:
-        check_reference(causes, secret, f"{field}.imagePullSecret")
+    check_printable(causes, secret, f"{field}.imagePullSecret", MAX_LENGTH)
 
 
 def check_reference(causes: Causes, name: str, field: str) -> None:

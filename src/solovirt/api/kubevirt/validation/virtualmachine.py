@@ -23,7 +23,7 @@ def validate_vm(new: VirtualMachine, old: VirtualMachine | None) -> list[Cause]:
         return causes.found
     check_metadata(causes, new.metadata, max_name=LABEL_MAX)
     _check_run_strategy(causes, new.spec)
-    _check_update_strategy(causes, new.spec)
+    _check_update_strategy(causes, new, old)
     _check_matchers(causes, new.spec, old.spec if old is not None else None)
     template = new.spec.template
     check_labels(causes, template.metadata, field="spec.template.metadata")
@@ -59,13 +59,27 @@ def _check_run_strategy(causes: Causes, spec: VirtualMachineSpec) -> None:
         causes.add(INVALID, "spec.runStrategy", text)
 
 
-def _check_update_strategy(causes: Causes, spec: VirtualMachineSpec) -> None:
-    place = "spec.updateVolumesStrategy"
-    if spec.update_volumes_strategy == "Migration":
-        text = "disks of a running VM cannot be copied to other claims; changed volumes are used from its next start"
-        causes.add(NOT_SUPPORTED, place, f"{place} Migration: {text} (Replacement)")
-    elif spec.update_volumes_strategy not in ("", "Replacement"):
-        causes.not_supported(place, spec.update_volumes_strategy, ("Replacement", "Migration"))
+def _check_update_strategy(causes: Causes, new: VirtualMachine, old: VirtualMachine | None) -> None:
+    """Migration is refused at the moment when it would copy the disks of a machine that runs."""
+    place, strategy = "spec.updateVolumesStrategy", new.spec.update_volumes_strategy
+    if strategy not in ("", "Replacement", "Migration"):
+        causes.not_supported(place, strategy, ("Replacement", "Migration"))
+    if strategy != "Migration" or old is None or not old.status.created:
+        return
+    if _claims(new) != _claims(old):
+        text = "disks of a running VM cannot be copied to other claims; stop it first, or say Replacement"
+        causes.add(NOT_SUPPORTED, place, f"{place} Migration: {text}")
+
+
+def _claims(vm: VirtualMachine) -> dict[str, str]:
+    """The claim behind each volume that has one."""
+    found = {}
+    for volume in vm.spec.template.spec.volumes:
+        if volume.persistent_volume_claim is not None:
+            found[volume.name] = volume.persistent_volume_claim.claim_name
+        elif volume.data_volume is not None:
+            found[volume.name] = volume.data_volume.name
+    return found
 
 
 def _check_data_volumes(causes: Causes, vm: VirtualMachine) -> None:

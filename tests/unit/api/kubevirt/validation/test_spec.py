@@ -67,10 +67,20 @@ def test_reserved_labels(label: str) -> None:
     )
 
 
-def test_annotations_that_would_change_the_machine() -> None:
+@pytest.mark.parametrize(
+    ("name", "gate"),
+    [("hooks.kubevirt.io/hookSidecars", "sidecar"), ("kubevirt.io/ignitiondata", "ExperimentalIgnitionSupport")],
+)
+def test_annotations_behind_a_feature_gate(name: str, gate: str) -> None:
     causes = Causes()
-    annotations = {"hooks.kubevirt.io/hookSidecars": "[]", "kubevirt.io/pci-topology-version": "v3"}
+    annotations = {name: "[]", "kubevirt.io/pci-topology-version": "v3"}
     check_instance_metadata(causes, ObjectMeta(annotations=annotations), "m")
     assert only(causes.found).message == (
-        "m.annotations[hooks.kubevirt.io/hookSidecars]: known to KubeVirt, not supported yet"
+        f"m.annotations: {gate} feature gate is not enabled in kubevirt-config, invalid entry m.annotations.{name}"
     )
+
+
+def test_an_empty_annotation_asks_for_nothing() -> None:
+    causes = Causes()
+    check_instance_metadata(causes, ObjectMeta(annotations={"hooks.kubevirt.io/hookSidecars": ""}), "m")
+    assert causes.found == []

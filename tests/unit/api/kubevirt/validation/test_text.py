@@ -74,9 +74,10 @@ def test_uuids() -> None:
 
 def test_pull_and_references() -> None:
     causes = Causes()
-    text.check_pull(causes, "Sometimes", "Not A Name", "f")
+    text.check_pull(causes, "Sometimes", "a\nb", "f")
     assert [cause.field for cause in causes.found] == ["f.imagePullPolicy", "f.imagePullSecret"]
     text.check_pull(causes, "Never", "secret", "f")
+    text.check_pull(causes, "Never", "IfNotPresent", "f")
     text.check_reference(causes, "", "g")
     text.check_reference(causes, "../x", "g")
     assert [cause.reason for cause in causes.found[2:]] == ["FieldValueRequired", "FieldValueInvalid"]

@@ -1,6 +1,7 @@
 import pytest
 
 from solovirt.api.kubevirt.validation.virtualmachine import validate_vm
+from solovirt.api.kubevirt.virtualmachine import VirtualMachine
 
 from ...samples import REMOVED, only, vm
 
@@ -93,8 +94,20 @@ def test_a_vm_that_goes_away_is_let_go() -> None:
 
 
 def test_the_way_volumes_are_updated() -> None:
-    assert validate_vm(vm({"spec.updateVolumesStrategy": "Replacement"}), None) == []
-    for strategy, text in (("Migration", "disks of a running VM cannot be copied"), ("Magic", "Unsupported value")):
-        (cause,) = validate_vm(vm({"spec.updateVolumesStrategy": strategy}), None)
-        assert cause.field == "spec.updateVolumesStrategy"
-        assert text in cause.message
+    for strategy in ("Replacement", "Migration"):
+        assert validate_vm(vm({"spec.updateVolumesStrategy": strategy}), None) == []
+    cause = only(validate_vm(vm({"spec.updateVolumesStrategy": "Magic"}), None))
+    assert cause.field == "spec.updateVolumesStrategy" and "Unsupported value" in cause.message
+
+
+def test_disks_of_a_running_vm_are_not_copied() -> None:
+    def claimed(name: str, strategy: str = "Migration") -> VirtualMachine:
+        volume = {"name": "data", "persistentVolumeClaim": {"claimName": name}}
+        return vm({"spec.updateVolumesStrategy": strategy, **USED, "spec.template.spec.volumes[2]": volume})
+
+    old = claimed("a")
+    assert validate_vm(claimed("b"), old) == []
+    old.status.created = True
+    assert validate_vm(claimed("a"), old) == [] and validate_vm(claimed("b", "Replacement"), old) == []
+    cause = only(validate_vm(claimed("b"), old))
+    assert cause.field == "spec.updateVolumesStrategy" and "cannot be copied" in cause.message
