@@ -184,11 +184,17 @@ def _opened_in(directory: int, name: str) -> Iterator[int]:
 
 
 async def grant(
-    uid: int, *, read: Iterable[Path] = (), write: Iterable[Path] = (), foreign: Iterable[Path] = ()
+    uid: int,
+    *,
+    read: Iterable[Path] = (),
+    write: Iterable[Path] = (),
+    foreign: Iterable[Path] = (),
+    devices: Iterable[Path] = (),
 ) -> None:
     """Lets a machine's user read, or read and write, single files or block devices. Root only, else nothing.
 
     ``foreign`` is written, too, and may lie in directories of other users: no link is followed anywhere on its path.
+    ``devices`` are character devices that it may use, such as /dev/vhost-vsock.
     Raises ``HostError`` (``MissingTool`` without the package acl; ``AccessDenied`` where the file system has no ACLs or
     the file is a link).
     """
@@ -198,13 +204,14 @@ async def grant(
         _setfacl("-m", f"u:{uid}:r", sorted(set(read))),
         _setfacl("-m", f"u:{uid}:rw", sorted(set(write))),
         _setfacl("-m", f"u:{uid}:rw", sorted(set(foreign)), links=False),
+        _setfacl("-m", f"u:{uid}:rw", sorted(set(devices)), devices=True),
     )
 
 
 async def revoke(uid: int, paths: Iterable[Path]) -> None:
     """Takes back what ``grant`` gave; files that are gone are fine. Root only, else nothing."""
     if is_root():
-        await _setfacl("-x", f"u:{uid}", sorted(path for path in set(paths) if path.exists()))
+        await _setfacl("-x", f"u:{uid}", sorted(path for path in set(paths) if path.exists()), devices=True)
 
 
 async def revoke_stale(paths: Iterable[Path], live: Collection[int]) -> None:
@@ -230,11 +237,11 @@ def granted(path: Path) -> dict[int, int]:
     return {number: bits for tag, bits, number in entries if tag == _ACL_USER}
 
 
-async def _setfacl(action: str, entry: str, paths: list[Path], *, links: bool = True) -> None:
+async def _setfacl(action: str, entry: str, paths: list[Path], *, links: bool = True, devices: bool = False) -> None:
     if not paths:
         return
     with contextlib.ExitStack() as stack:
-        descriptors = [stack.enter_context(_pinned(path, links)) for path in paths]
+        descriptors = [stack.enter_context(_pinned(path, links, devices)) for path in paths]
         done = await tools.run(
             "setfacl",
             [action, entry, "--", *(f"/proc/self/fd/{descriptor}" for descriptor in descriptors)],
@@ -251,7 +258,7 @@ async def _setfacl(action: str, entry: str, paths: list[Path], *, links: bool = 
 
 
 @contextlib.contextmanager
-def _pinned(path: Path, links: bool) -> Iterator[int]:
+def _pinned(path: Path, links: bool, devices: bool = False) -> Iterator[int]:
     """An O_PATH descriptor: needs no permission on the file, opens no device; the file itself is never a link.
 
     ``links`` tells whether directories above it may be: ours may lie behind one (/var/lib), others' may not.
@@ -263,7 +270,7 @@ def _pinned(path: Path, links: bool) -> Iterator[int]:
         raise HostError(f"{path}: {error.strerror}", reason="AccessDenied") from error
     try:
         mode = os.fstat(descriptor).st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
+        if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode) or (devices and stat.S_ISCHR(mode))):
             raise HostError(f"{path}: not a regular file or block device", reason="AccessDenied")
         yield descriptor
     finally:

@@ -31,13 +31,19 @@ def make(path: str) -> str:
     """The directory, made; "" when it cannot be, because only root may."""
     if not path:
         return ""
-    with contextlib.suppress(FileExistsError):
-        try:
+    try:
+        with contextlib.suppress(FileExistsError):
             os.mkdir(path)
-            os.chmod(path, _SHARED)
-        except PermissionError:
-            return ""
-    return path if os.path.isdir(path) and not os.path.islink(path) else ""
+        # On a descriptor: whoever owns the mount could put a link in the directory's place.
+        found = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        if os.fstat(found).st_uid == os.geteuid():
+            os.fchmod(found, _SHARED)
+        return path if os.fstat(found).st_uid in (0, os.geteuid()) else ""
+    finally:
+        os.close(found)
 
 
 def _bytes(text: str) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +80,7 @@ def discard(paths: Paths, key: str) -> None:
     directory = paths.vm(key)
     with files.telling(directory.parent, f"directory {key}"):
         if directory.is_dir() and not directory.is_symlink():
-            shutil.rmtree(directory)
+            files.remove_tree(directory)
 
 
 def existing(paths: Paths) -> set[str]:

@@ -23,7 +23,7 @@ from solovirt.hypervisor import lock, logfile
 from solovirt.hypervisor.model import Helper
 from solovirt.kit.aio import TaskSet
 from solovirt.kit.errors import HostError
-from solovirt.kit.process import Child, describe_exit, spawn
+from solovirt.kit.process import Brood, Child, describe_exit, spawn
 
 log = logging.getLogger(__name__)
 
@@ -87,18 +87,13 @@ class HelperSet:
         """Those that an earlier run of ours started. One that died meanwhile is told."""
         for name in await asyncio.to_thread(names, self._directory):
             path = self._directory / (name + _ENDING)
-            for pid in sorted(await asyncio.to_thread(lock.holders, path)):
-                try:
-                    child = Child.adopt(pid)
-                except ProcessLookupError:
-                    continue
-                if pid in await asyncio.to_thread(lock.holders, path):
-                    self._running.append(_Running(name, child))
-                    break
-                child.release()
-            else:
-                if not lock.is_held(self._directory, path.name):
-                    self._tell(name, "ended while no daemon was there", 0)
+            found = await _holders(path)
+            if found:
+                self._running.append(_Running(name, found[0]))
+                for other in found[1:]:
+                    other.release()
+            elif not lock.is_held(self._directory, path.name):
+                self._tell(name, "ended while no daemon was there", 0)
 
     async def failure(self) -> HostError | None:
         """Why a launch failed, if it was for one of the helpers: its last words. One that lost QEMU exits with 0."""
@@ -118,8 +113,10 @@ class HelperSet:
         """QEMU is gone or will not be: they go, too, and leave neither sockets nor locks.
 
         Having lost QEMU they end by themselves; what has not in 2 s, or when the caller is cancelled, is killed.
+        A virtiofsd serves the guest from a child of its own, which may no longer do what its parent says.
         """
         running, self._running = self._running, []
+        brood = Brood(one.child for one in running)
         try:
             if running:
                 waiting = [asyncio.ensure_future(one.child.wait()) for one in running]
@@ -131,6 +128,8 @@ class HelperSet:
                 one.child.signal()
                 if not one.child.has_exited:
                     log.info("%s: %s was killed", self._directory.name, one.name)
+            brood.kill()
+            for one in running:
                 _forget(self._directory, one.name)
             self.hide()
 
@@ -167,9 +166,28 @@ async def kill_all(directory: Path) -> list[int]:
     """SIGKILL whatever is left of the helpers of an instance; the pids. Raises as ``lock.kill_holders``."""
     killed: list[int] = []
     for name in await asyncio.to_thread(names, directory):
+        found = await _holders(directory / (name + _ENDING))
+        brood = Brood(found)
+        for child in found:
+            child.release()
         killed += await lock.kill_holders(directory, name=name + _ENDING)
+        brood.kill()
         _forget(directory, name)
     return killed
+
+
+async def _holders(path: Path) -> list[Child]:
+    """Who holds a helper's lock; the first is the one that was started, others are its children."""
+    found: list[Child] = []
+    for pid in sorted(await asyncio.to_thread(lock.holders, path)):
+        with contextlib.suppress(ProcessLookupError):
+            found.append(Child.adopt(pid))
+    # Asked again now that pidfds pin them: the pids may have changed hands since the search.
+    still = set(await asyncio.to_thread(lock.holders, path)) if found else set()
+    for child in found:
+        if child.pid not in still:
+            child.release()
+    return [child for child in found if child.pid in still]
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import os
 import resource
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 
@@ -57,6 +57,14 @@ class Child:
         try:
             signal.pidfd_send_signal(self.pidfd, number)
         except ProcessLookupError:
+            return False
+        return True
+
+    def is_alive(self) -> bool:
+        """Whether the process exists at this very moment, be it as a zombie: as long as it does, its pid is its own."""
+        try:
+            signal.pidfd_send_signal(self.pidfd, 0)
+        except (OSError, ValueError):
             return False
         return True
 
@@ -149,6 +157,47 @@ def _lockable(wanted: bool) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_MEMLOCK, before)
+
+
+class Brood:
+    """The children of processes as they were when they were looked up, held by pidfds, to be killed later.
+
+    For a program that forks and whose child, which a stranger may have taken over, ignores that its parent is gone.
+    Blocks: reads /proc.
+    """
+
+    def __init__(self, parents: Iterable[Child]) -> None:
+        self._held: list[int] = []
+        for parent in parents:
+            for pid in _children(parent.pid):
+                try:
+                    held = os.pidfd_open(pid)
+                except OSError:
+                    continue
+                # Asked again now that the pidfd pins it: both pids may have changed hands since they were read.
+                if pid in _children(parent.pid) and parent.is_alive():
+                    self._held.append(held)
+                else:
+                    os.close(held)
+
+    def kill(self) -> None:
+        """SIGKILL to those that still live. Lets go of them."""
+        held, self._held = self._held, []
+        for descriptor in held:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            os.close(descriptor)
+
+
+def _children(pid: int) -> set[int]:
+    """Of all threads of a process (proc(5), /proc/<pid>/task/<tid>/children)."""
+    found: set[int] = set()
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            found |= set(map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text().split()))
+    except OSError:
+        return found
+    return found
 
 
 def describe_exit(code: int | None) -> str:

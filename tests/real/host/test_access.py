@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import subprocess
 import tempfile
 import time
@@ -196,3 +197,35 @@ async def test_a_directory_swapped_for_a_link_after_the_look_gains_nothing(paths
     (paths.state / "away").rename(theirs)
     await access.grant(A, foreign=[Path(source.path)])
     assert access.granted(theirs / "disk") == {A: 6}
+
+
+async def test_a_device_of_the_host_is_opened_to_one_machine(paths: Paths) -> None:
+    """As /dev/vhost-vsock: a character device, which only what is named as a device may be."""
+    device = paths.state / "device"
+    os.mknod(device, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+    with pytest.raises(HostError, match="not a regular file"):
+        await access.grant(A, write=[device])
+    await access.grant(A, devices=[device])
+    assert access.granted(device) == {A: 6}
+    await access.revoke(A, [device])
+    assert access.granted(device) == {}
+
+
+async def test_what_a_guest_made_in_a_shared_directory_is_deleted(paths: Paths) -> None:
+    """Deeper than a stack or the open files of a process go, with a link out of it."""
+    claims = Claims(paths.volumes)
+    directory = await claims.make_directory("default", "data")
+    outside = paths.state / "outside"
+    outside.write_text("stays")
+    place = os.open(directory, os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("d", dir_fd=place)
+        inner = os.open("d", os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = inner
+    os.symlink(outside, "link", dir_fd=place)
+    os.symlink(paths.state, "directory", dir_fd=place)
+    os.close(place)
+    await claims.delete("default", "data")
+    await claims.delete("default", "data")
+    assert not directory.exists() and outside.read_text() == "stays"

@@ -75,6 +75,56 @@ async def test_one_that_does_not_end_by_itself_is_killed(root: Path, hypervisor:
     await until_gone(launch, "idle")
 
 
+def faithless(root: Path) -> Helper:
+    """As a virtiofsd that a guest took over: its child lets go of the lock and ignores all that it can."""
+    code = (
+        "import os, signal, time\n"
+        "if os.fork() == 0:\n"
+        "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "    os.setsid()\n"
+        "    os.closerange(3, 64)\n"
+        f"    open({str(root / 'child')!r}, 'w').write(str(os.getpid()))\n"
+        "time.sleep(1000)\n"
+    )
+    return Helper(name="idle", argv=(sys.executable, "-c", code), socket=str(root / "run/vm/idle.sock"))
+
+
+async def child_of(root: Path) -> int:
+    async with asyncio.timeout(10):
+        while not (root / "child").exists() or not (root / "child").read_text():
+            await asyncio.sleep(0.02)
+    return int((root / "child").read_text())
+
+
+async def until_dead(pid: int) -> None:
+    async with asyncio.timeout(10):
+        while Path(f"/proc/{pid}").exists() and "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text():
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_child_that_dropped_the_lock_is_killed_too(
+    root: Path, hypervisor: Hypervisor, events: Events, restarted: bool
+) -> None:
+    launch = replace(machine(root), helpers=(faithless(root),))
+    instance = await hypervisor.launch(launch)
+    child = await child_of(root)
+    if not restarted:
+        await instance.kill()
+        await events.wait_for("exited")
+    else:
+        await hypervisor.close()
+        os.kill(instance.pid, signal.SIGKILL)
+        async with asyncio.timeout(10):
+            while lock.is_held(launch.directory):
+                await asyncio.sleep(0.02)
+        second = Hypervisor(Events())
+        assert await second.adopt(launch.identity) is None
+        await second.close()
+    await until_dead(child)
+    await until_gone(launch, "idle")
+
+
 async def test_its_death_is_told_once_with_its_last_words(root: Path, hypervisor: Hypervisor, events: Events) -> None:
     launch = with_tpm(root)
     instance = await hypervisor.launch(launch)

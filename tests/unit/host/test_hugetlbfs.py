@@ -48,3 +48,11 @@ def test_only_root_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(os, "mkdir", refused)
     assert hugetlbfs.make(str(tmp_path / "solovirt")) == ""
+
+
+def test_a_link_put_in_its_place_is_not_opened_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = tmp_path / "secret"
+    secret.mkdir(mode=0o700)
+    monkeypatch.setattr(os, "mkdir", lambda path: os.symlink(secret, path))
+    assert hugetlbfs.make(str(tmp_path / "solovirt")) == ""
+    assert secret.stat().st_mode & 0o7777 == 0o700

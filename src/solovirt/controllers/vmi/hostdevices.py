@@ -5,6 +5,7 @@ What is given is remembered in the launch record; between choosing and that reco
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,26 +35,39 @@ class HostDeviceGiver:
         self._devices = devices.HostDevices(state)
         self._records = records
         self._given: dict[str, Given] = {}
+        self._choosing = asyncio.Lock()
 
-    def give(self, vmi: VirtualMachineInstance, directory: Path, *, prefix: str = "spec") -> Given:
+    async def give(self, vmi: VirtualMachineInstance, directory: Path, *, prefix: str = "spec") -> Given:
         """``directory`` is where the VM's sockets are. What was given before is given again.
 
         Raises ``Invalid`` for wrong networks, ``HostError`` for what this host has not.
         """
         uid = vmi.metadata.uid
-        found = self.plan(vmi, directory)
+        async with self._choosing:
+            spec = vmi.spec
+            if spec.domain.devices.gpus or spec.domain.devices.host_devices:
+                # Sysfs and the user's file: many small reads.
+                bound = await asyncio.to_thread(self._devices.resolve, spec, self._taken(uid))
+            else:
+                bound = {}
+            found = self._planned(vmi, directory, bound)
+            self._require(vmi, found, prefix)
+            self._given[uid] = found
+        return found
+
+    def plan(self, vmi: VirtualMachineInstance, directory: Path) -> Given:
+        """The same without taking anything, and with sentences in place of what this host has not. Blocks."""
+        return self._planned(vmi, directory, self._devices.resolve(vmi.spec, self._taken(vmi.metadata.uid)))
+
+    def _require(self, vmi: VirtualMachineInstance, found: Given, prefix: str) -> None:
         network.require(vmi.spec, found.networks, prefix=prefix)
         devices.require(vmi.spec, found.host_devices, prefix=prefix)
         if found.vsock_cid:
             vsock.require(field=f"{prefix}.domain.devices.autoattachVSOCK")
-        self._given[uid] = found
-        return found
 
-    def plan(self, vmi: VirtualMachineInstance, directory: Path) -> Given:
-        """The same without taking anything, and with sentences in place of what this host has not."""
+    def _planned(self, vmi: VirtualMachineInstance, directory: Path, bound: dict[str, HostDeviceBinding]) -> Given:
         uid = vmi.metadata.uid
         networks = network.bind(vmi, directory=str(directory))
-        bound = self._devices.resolve(vmi.spec, self._taken(uid))
         nodes = list(self._devices.nodes(bound.values()))
         cid = 0
         if vmi.spec.domain.devices.autoattach_vsock:

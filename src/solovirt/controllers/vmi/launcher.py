@@ -70,10 +70,10 @@ class Launcher:
     async def prepare(self, vmi: VirtualMachineInstance) -> Prepared:
         """Everything that QEMU will open. Raises what ``Volumes.prepare`` raises."""
         made = pins.complete(vmi, self._records.pins(pins.key(vmi)))
-        given = self._giver.give(vmi, self._site.paths.sockets(vmi.metadata.uid), prefix=VMI_PREFIX)
+        given = await self._giver.give(vmi, self._site.paths.sockets(vmi.metadata.uid), prefix=VMI_PREFIX)
         run_as = await self._users.take(vmi, given.nodes)
         if run_as is not None:
-            await access.grant(run_as[0], write=given.nodes)
+            await access.grant(run_as[0], devices=given.nodes)
         told = _Pulls(self._site, vmi, asyncio.get_running_loop())
         context = Context(
             lookup=self._lookup,

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import shutil
 from pathlib import Path
 
 from solovirt.controllers.vmi.records import LaunchRecord, MachineRecords
 from solovirt.host.equipment import TPM_SOCKET
+from solovirt.host.images import files
 from solovirt.host.model.bindings import Sockets
 from solovirt.host.volumes import reservations
 from solovirt.hypervisor import helpers, lock, logfile
@@ -141,8 +141,6 @@ def has_powered_off(instance: Instance) -> bool:
 def _remove_directory(path: Path) -> None:
     """With everything that its machine left in there; no link is followed. What cannot be removed is told."""
     try:
-        shutil.rmtree(path)
-    except FileNotFoundError:
-        return
+        files.remove_tree(path)
     except OSError as error:
         log.warning("%s cannot be removed: %s", path, error.strerror or error)

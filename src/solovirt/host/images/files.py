@@ -11,11 +11,13 @@ import hashlib
 import os
 import shutil
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
 from solovirt.kit.errors import HostError
+from solovirt.kit.text import printable
 
 PARTIAL = ".partial"
 """Suffix of a file that is not published yet; whatever bears it after a crash may be deleted."""
@@ -125,6 +127,28 @@ def open_regular(path: Path, what: str, *, follow: bool = False) -> int:
         os.close(descriptor)
         raise HostError(f"{what}: {path}: not a regular file", reason="UnreadableFile")
     return descriptor
+
+
+def remove_tree(directory: Path) -> None:
+    """Deletes a directory in which a machine's programs may have made whatever they like; fine when it is not there.
+
+    No link is followed, and nothing is too deep: ``shutil.rmtree`` needs a stack frame and a descriptor for each level,
+    which a guest may have made by the thousand. Raises ``OSError``.
+    """
+    try:
+        with os.scandir(directory) as entries:
+            flat = not any(entry.is_dir(follow_symlinks=False) for entry in entries)
+        if flat or directory.is_symlink():
+            shutil.rmtree(directory)  # which refuses a link
+            return
+    except FileNotFoundError:
+        return
+    words = ["rm", "-rf", "--one-file-system", "--", str(directory)]
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, env=environment, check=False)
+    if done.returncode:
+        said = done.stderr[:4096].decode("utf-8", "replace").strip().splitlines()
+        raise OSError(errno.EIO, printable(said[0], 300) if said else "rm failed")
 
 
 class SparseWriter:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from pathlib import Path
 
 from solovirt.api.core.persistentvolumeclaim import PersistentVolumeClaim
@@ -110,7 +109,7 @@ class Claims:
         def remove() -> None:
             with files.telling(self._root, f"claim {namespace}/{name}"):
                 if directory.exists():
-                    shutil.rmtree(directory)
+                    files.remove_tree(directory)
                     files.sync_directory(directory.parent)
 
         await asyncio.to_thread(remove)

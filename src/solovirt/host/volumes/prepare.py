@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,7 +139,7 @@ class Volumes:
         def remove() -> None:
             with files.telling(instance.parent, f"instance directory {uid}"):
                 if instance.is_dir() and not instance.is_symlink():
-                    shutil.rmtree(instance)
+                    files.remove_tree(instance)
 
         await asyncio.to_thread(remove)
 

@@ -85,3 +85,20 @@ def test_publish_and_directories(tmp_path: Path) -> None:
     files.publish(tmp_path / "a" / "p", tmp_path / "a" / "b" / "t")
     assert (tmp_path / "a" / "b" / "t").read_bytes() == b"1"
     assert not (tmp_path / "a" / "p").exists()
+
+
+def test_remove_tree_of_files_alone(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").touch()
+    directory = tmp_path / "directory"
+    directory.mkdir()
+    (directory / "a").touch()
+    (directory / "link").symlink_to(outside)
+    files.remove_tree(directory)
+    files.remove_tree(directory)
+    assert not directory.exists() and (outside / "kept").exists()
+    (tmp_path / "link").symlink_to(outside)
+    with pytest.raises(OSError):
+        files.remove_tree(tmp_path / "link")
+    assert (outside / "kept").exists()
