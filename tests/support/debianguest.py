@@ -13,7 +13,7 @@ from tests.support import tinyguest
 from tests.support.tinyguest import Guest
 
 FOLDER = Path(__file__).resolve().parents[2] / ".cache/debian"
-PATIENCE = 400.0
+PATIENCE = 900.0
 """Seconds for a whole boot in software emulation on a busy machine; alone it takes a tenth of it."""
 MEMORY = "1024"
 _OVMF = Path("/usr/share/OVMF")
@@ -56,14 +56,22 @@ def wait_for_agent(guest: Guest) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         assert guest.process.poll() is None, f"QEMU ended; the guest said:\n{guest.serial()}"
-        # Seldom: what nobody reads yet stays in the channel.
+        # Seldom: what nobody reads yet waits in the channel, which holds a few dozen of them.
         guest.agent.send("guest-sync", {"id": 815})
-        answer = guest.agent.receive(3)
+        answer = guest.agent.receive(30)
         if answer is not None and answer.get("return") == 815:
             while guest.agent.receive(0.5) is not None:
                 """Answers to earlier tries."""
             return
     raise AssertionError(f"no agent; the guest said:\n{guest.serial()}")
+
+
+def wait_until(guest: Guest, script: str) -> None:
+    """Until ``script`` succeeds in the guest."""
+    deadline = time.monotonic() + PATIENCE
+    while guest.run(f"( {script} ) > /dev/null 2>&1 && echo yes || true") != "yes":
+        assert time.monotonic() < deadline, f"{script}: not in time; the guest said:\n{guest.serial()}"
+        time.sleep(1)
 
 
 def wait_for_text(guest: Guest, text: str) -> None:

@@ -3,6 +3,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from solovirt.host.debian.build import DebianImage
 from solovirt.kit.jsontypes import JsonObject
 from tests.support.apiserver import Answer, FakeApi
 from tests.unit.cli.conftest import Run
@@ -61,3 +64,23 @@ def test_remove(api: FakeApi, run: Run) -> None:
     api.on("DELETE", PATH, Answer({}))
     assert run("image", "rm", "a/b:1").out == "a/b:1 removed\n"
     assert api.requests[0].query == {"reference": "a/b:1"}
+
+
+@pytest.mark.parametrize("word", ["debian", "solovirt/debian"])
+def test_a_debian_is_built_here_and_imported_there(
+    api: FakeApi, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    def build(folder: Path, *, progress: object) -> DebianImage:
+        assert folder == tmp_path / "state/build/debian"
+        return DebianImage(folder / "k", folder / "i", folder / "d")
+
+    monkeypatch.setenv("SOLOVIRT_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setattr("solovirt.host.debian.build.build", build)
+    api.on("POST", PATH, Answer([{"digest": "sha256:1"}]))
+    assert run("image", "build", word).code == 0
+    built = tmp_path / "state/build/debian"
+    assert api.requests[0].body == {
+        "action": "import",
+        "reference": "solovirt/debian",
+        "files": {"/disk/disk.qcow2": f"{built}/d", "/boot/vmlinuz": f"{built}/k", "/boot/initrd": f"{built}/i"},
+    }
