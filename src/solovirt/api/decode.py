@@ -25,7 +25,7 @@ Mode = Literal["Strict", "Warn", "Ignore"]
 
 @dataclass(frozen=True, slots=True)
 class Decoded(Generic[T]):
-    """``warnings`` are unknown fields that were left out (mode Warn)."""
+    """``warnings`` are unknown fields that were left out (mode Warn; in templates' metadata Strict, too)."""
 
     object: T
     warnings: list[str] = field(default_factory=list)
@@ -43,16 +43,16 @@ def decode(resource: Resource[T], value: Json, *, mode: Mode = "Strict", lines: 
     except msgspec.ValidationError:
         pass
     cleaned, findings = walk(resource.type, whole)
-    unknown = [found for found in findings if found.kind == "unknown"]
-    if mode != "Strict":
-        findings = [found for found in findings if found.kind != "unknown"]
+    lenient = ("kept",) if mode == "Strict" else ("kept", "unknown")
+    left_out = [found for found in findings if found.kind in lenient]
+    findings = [found for found in findings if found.kind not in lenient]
     if findings:
         raise _refusal(findings, _also_wrong(resource, cleaned), lines)
     try:
         decoded = convert(cleaned, resource.type)
     except msgspec.ValidationError as error:
         raise BadRequest(str(error)) from None
-    return Decoded(decoded, [_text(found, lines) for found in unknown] if mode == "Warn" else [])
+    return Decoded(decoded, [_text(found, lines) for found in left_out] if mode != "Ignore" else [])
 
 
 def _checked_type(resource: Resource[T], value: Json, lines: LineMap | None) -> JsonObject:

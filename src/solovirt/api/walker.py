@@ -18,7 +18,7 @@ from solovirt.api.meta import Model
 from solovirt.kit.json import Json, JsonObject
 from solovirt.kit.names import nearest
 
-FindingKind = Literal["unknown", "unsupported", "missing", "type"]
+FindingKind = Literal["unknown", "kept", "unsupported", "missing", "type"]
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _MAX_FINDINGS = 100
@@ -26,7 +26,10 @@ _MAX_FINDINGS = 100
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One misfit: its kind, its field path (``spec.disks[0].name``) and a sentence that names the path."""
+    """One misfit: its kind, its field path (``spec.disks[0].name``) and a sentence that names the path.
+
+    ``kept`` is an unknown field where Kubernetes keeps unknown fields: in the metadata of templates.
+    """
 
     kind: FindingKind
     path: str
@@ -79,7 +82,7 @@ class _Walker:
             return
         guess = nearest(key, known)
         hint = f', did you mean "{_join(path, guess)}"?' if guess is not None else ""
-        self.add("unknown", place, f'unknown field "{place}"{hint}')
+        self.add("kept" if path.endswith(".metadata") else "unknown", place, f'unknown field "{place}"{hint}')
 
     def value(self, described: inspect.Type, value: Json, path: str) -> Json:
         """``value`` cleaned, if it can be of the described type; otherwise a finding."""

@@ -132,3 +132,13 @@ def test_validation_of_the_rest_is_told_with_what_cannot_be_decoded() -> None:
         decode(PERSISTENT_VOLUME_CLAIMS, value)
     fields = {cause.field for cause in caught.value.causes}
     assert {"spec.volumMode", "metadata.name", "spec.resources.requests.storage"} <= fields
+
+
+def test_templates_keep_their_metadata_loose() -> None:
+    """Kubernetes does not look at what it is; in an object's own metadata it does."""
+    value = changed(VM, {"spec.template.metadata.app": "web"})
+    decoded = decode(VIRTUAL_MACHINES, value)
+    assert decoded.warnings == ['unknown field "spec.template.metadata.app"']
+    assert decode(VIRTUAL_MACHINES, value, mode="Ignore").warnings == []
+    with pytest.raises(BadRequest, match='unknown field "metadata.app"'):
+        decode(VIRTUAL_MACHINES, changed(VM, {"metadata.app": "web"}))

@@ -10,6 +10,7 @@ from solovirt.api import registry
 from solovirt.cli.context import Context
 from solovirt.cli.manifests import read
 from solovirt.cli.typeobjects import TypeObjects
+from solovirt.kit.errors import NotFound
 
 TYPES = registry.CLUSTER_INSTANCETYPES
 OWN = """\
@@ -46,3 +47,19 @@ def test_files_come_first_and_no_daemon_is_started(tmp_path: Path, monkeypatch: 
     assert [obj.spec.cpu.guest for obj in known.every(TYPES) if obj.metadata.name == "u1.nano"] == [7]
     assert context.endpoint.autostart
     assert not (tmp_path / "run").exists()
+
+
+def test_a_version_that_is_not_served_is_told_with_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(OWN.replace("v1beta1", "v1alpha2"))
+    with pytest.raises(
+        NotFound, match=rf'{file}:2:1: VirtualMachineClusterInstancetype "u1.nano": no matches for kind'
+    ):
+        TypeObjects(read([str(file)])).find(TYPES, "", "u1.nano")
+
+
+def test_kinds_of_other_groups_are_not_ours(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(OWN.replace("instancetype.kubevirt.io", "example.com"))
+    found = TypeObjects(read([str(tmp_path / "own.yaml")])).find(TYPES, "", "u1.nano")
+    assert found is not None
+    assert found.spec.cpu.guest == 1

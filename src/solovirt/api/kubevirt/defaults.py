@@ -51,6 +51,7 @@ def default_vmi(vmi: VirtualMachineInstance) -> None:
     features.default_features(spec.domain)
     features.default_clock(spec.domain.clock)
     compute.default_max_guest(spec)
+    vmi.metadata.annotations.setdefault(PCI_TOPOLOGY, PCI_TOPOLOGY_VERSION)
 
 
 def identity(uid: str, purpose: str) -> str:

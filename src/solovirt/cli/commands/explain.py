@@ -7,7 +7,6 @@ names, so that the answer is always the same.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import hashlib
 import os
 import sys
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from solovirt.host.model.bindings import Bindings
     from solovirt.host.model.facts import HostFacts
     from solovirt.kit.errors import Cause
+    from solovirt.kit.paths import Paths
 
 EPILOG = """examples:
   solovirt explain -f examples/hello.yaml              needs no daemon and no image
@@ -167,11 +167,20 @@ def facts_of(name: str, context: Context) -> HostFacts:
 
     if name:
         return facts.load(name)
+    paths = from_environment()
     try:
-        return asyncio.run(facts.probe(from_environment(), environ=os.environ))
+        return facts.cached(paths) or _probed(paths)
     except HostError as error:
         context.note(f"note: {error}; explained for the recorded facts {FALLBACK_FACTS!r} instead")
         return facts.load(FALLBACK_FACTS)
+
+
+def _probed(paths: Paths) -> HostFacts:
+    import asyncio
+
+    from solovirt.host import facts
+
+    return asyncio.run(facts.probe(paths))
 
 
 def explain_manifest(
@@ -193,7 +202,9 @@ def explain_manifest(
         raise unknown_kind(manifest)
     if kind == VM.kind:
         resource = registry.VIRTUAL_MACHINES
-        vm = decode(_as_written(resource, api_version), manifest.value, lines=manifest.lines).object
+        decoded = decode(_as_written(resource, api_version), manifest.value, lines=manifest.lines)
+        vm = decoded.object
+        _note(decoded.warnings)
         _note(registry.VIRTUAL_MACHINES.warn(vm))
         prefix, vmi, origins = "spec.template.spec", *_instance_of(vm, objects or TypeObjects())
     else:

@@ -109,3 +109,9 @@ def test_networks_are_only_added_when_none_is_named() -> None:
     assert bare({"devices": {"autoattachPodInterface": False}}).spec.networks == []
     spec = bare({}, networks=[{"name": "n", "pod": {}}]).spec
     assert [n.name for n in spec.networks] == ["n"] and spec.domain.devices.interfaces == []
+
+
+def test_an_instance_says_which_pci_topology_it_has() -> None:
+    made = vmi()
+    default_vmi(made)
+    assert made.metadata.annotations["kubevirt.io/pci-topology-version"] == "v3"

@@ -91,3 +91,14 @@ def test_namespaces_must_agree(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "x.yaml"
     file.write_text(TEXT.replace("name: a", "name: a\n  namespace: one"))
     assert "does not match the namespace 'two'" in run("apply", "-f", str(file), "-n", "two").err
+
+
+def test_kinds_that_are_not_here_are_named_and_the_others_applied(api: FakeApi, run: Run, tmp_path: Path) -> None:
+    api.on("POST", MAPS, echo)
+    file = tmp_path / "x.yaml"
+    beside = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\n---\n"
+    file.write_text(beside + TEXT + "---\n" + beside.replace("batch/v1", "v1").replace("Job", "Service")[:-4])
+    result = run("apply", "-f", str(file))
+    assert (result.code, result.out) == (1, "configmap/a created\n")
+    assert f'{file}:2:1: Job "j": no matches for kind "Job" in version "batch/v1"' in result.err
+    assert 'Service "j": no matches for kind "Service" in version "v1"' in result.err

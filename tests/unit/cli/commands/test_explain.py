@@ -116,3 +116,34 @@ def test_values_of_an_instancetype_name_it(tmp_path: Path, capsys: pytest.Captur
     (memory,) = [row["why"] for row in rows if row["flag"] == "-m"]
     assert (memory["kind"], memory["path"], memory["line"]) == ("manifest", "spec.instancetype.name", 8)
     assert memory["text"].endswith("(instancetype u1.small)")
+
+
+LITTLE = """\
+apiVersion: kubevirt.io/v1alpha3
+kind: VirtualMachine
+metadata: {name: NAME}
+spec:
+  running: true
+  template: {metadata: {app: x}, spec: {domain: {memory: {guest: 64Mi}, devices: {}}}}
+---
+"""
+
+
+def test_each_machine_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "several.yaml"
+    file.write_text(LITTLE.replace("NAME", "a") + LITTLE.replace("64Mi", "x") + LITTLE.replace("NAME", "b"))
+    assert main(["explain", "-f", str(file), "-o", "argv", *RECORDED]) == 1
+    shown = capsys.readouterr()
+    assert "guest=default_a," in shown.out and "guest=default_b," in shown.out
+    assert "memory.guest" in shown.err
+    assert f'{file}:6:25: unknown field "spec.template.metadata.app"' in shown.err
+
+
+def test_machines_of_other_programs_are_passed_by(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "other.yaml"
+    file.write_text("apiVersion: example.com/v1\nkind: VirtualMachine\nmetadata: {name: a}\n")
+    assert main(["explain", "-f", str(file), *RECORDED]) == 1
+    assert "no VirtualMachine or VirtualMachineInstance in these files" in capsys.readouterr().err
+    file.write_text(LITTLE.replace("v1alpha3", "v1alpha2"))
+    assert main(["explain", "-f", str(file), *RECORDED]) == 1
+    assert 'no matches for kind "VirtualMachine" in version "kubevirt.io/v1alpha2"' in capsys.readouterr().err
