@@ -1,6 +1,7 @@
 """Events about objects: repeats are counted instead of repeated, old ones go. Best effort, never in anybody's way.
 
-Source of the aggregation: client-go tools/record. Must not know what events mean.
+Source of the aggregation, and of the limit on what one object may tell: client-go tools/record. Must not know what
+events mean.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ log = logging.getLogger(__name__)
 KEPT_SECONDS = 3600
 KEPT_COUNT = 1000
 COMPONENT = "solovirt"
+BURST = 25
+"""So many events of one reason about one object may come at once, and then one every ``REFILL`` seconds: a probe that
+fails each second, or a guest that makes up ever new errors, must not write for ever."""
+REFILL = 300.0
 _MESSAGE_LIMIT = 1024
 _WAITING = 2048
 _PRUNE_EVERY = 60.0
@@ -51,6 +56,7 @@ class Recorder:
         self._known: dict[tuple[str, str, str, str], tuple[str, str]] = {}
         self._task: asyncio.Task[None] | None = None
         self._pruned = 0.0
+        self._left: dict[tuple[str, str, str], tuple[float, float]] = {}
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="events")
@@ -86,6 +92,9 @@ class Recorder:
             resource_version=meta.resource_version,
         )
         message = printable(message, _MESSAGE_LIMIT)
+        if not self._may_tell((meta.uid, kind, reason)):
+            log.debug("event of %s %s/%s left out: %s: %s", obj.kind, meta.namespace, meta.name, reason, message)
+            return
         level = logging.INFO if kind == NORMAL else logging.WARNING
         log.log(level, "%s %s/%s: %s: %s", obj.kind, meta.namespace, meta.name, reason, message)
         note = _Note(about, kind, reason, message, self._clock())
@@ -93,6 +102,14 @@ class Recorder:
             self._notes.put_nowait(note)
         except asyncio.QueueFull:
             log.warning("event dropped, too many are waiting: %s %s", reason, message)
+
+    def _may_tell(self, key: tuple[str, str, str]) -> bool:
+        """Takes one of what is left of a reason's events about an object (a token bucket)."""
+        now = time.monotonic()
+        left, since = self._left.get(key, (float(BURST), now))
+        left = min(float(BURST), left + (now - since) / REFILL)
+        self._left[key] = (max(left - 1, left % 1), now)
+        return left >= 1
 
     async def _run(self) -> None:
         while True:
@@ -140,6 +157,7 @@ class Recorder:
         if now - self._pruned < _PRUNE_EVERY and len(self._known) <= KEPT_COUNT:
             return
         self._pruned = now
+        self._left = {key: kept for key, kept in self._left.items() if now - kept[1] < BURST * REFILL}
         present = timestamps.parse(self._clock())
         events = sorted(self._objects.list(registry.EVENTS).items, key=lambda event: last_seen(event) or "")
         gone = {

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -94,3 +95,25 @@ async def test_telling_never_waits(store: Objects) -> None:
     about = await store.create(registry.VIRTUAL_MACHINES, vm())
     for number in range(module._WAITING + 10):
         recorder.normal(about, "A", str(number))
+
+
+async def test_one_reason_of_one_object_cannot_write_for_ever(store: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    recorder = Recorder(store, "node")
+    recorder.start()
+    about = await store.create(registry.VIRTUAL_MACHINES, vm())
+    for number in range(100):
+        recorder.warning(about, "Unhealthy", f"what a guest made up: {number}")
+        recorder.warning(about, "Again", "the same")
+        now += 1
+    recorder.normal(about, "Other", "this comes through")
+    await recorder.flush()
+    assert sum(event.reason == "Unhealthy" for event in all_of(store)) == module.BURST
+    assert [event.count for event in all_of(store) if event.reason == "Again"] == [module.BURST]
+    assert any(event.reason == "Other" for event in all_of(store))
+    now += module.REFILL
+    recorder.warning(about, "Unhealthy", "one more")
+    recorder.warning(about, "Unhealthy", "and another")
+    await recorder.stop()
+    assert sum(event.reason == "Unhealthy" for event in all_of(store)) == module.BURST + 1

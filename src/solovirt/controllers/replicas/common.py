@@ -14,6 +14,9 @@ from solovirt.api.meta import Condition, KubeObject, OwnerReference, remove_cond
 BURST = 64
 """At most so many creations or deletions in one step; the changes that they cause bring the next step."""
 
+MOST = 1000
+"""So many has one set or pool at most: more than one host can run, and a slip of the finger fills no disk."""
+
 FAILURE, PAUSED = "ReplicaFailure", "ReplicaPaused"
 
 
@@ -23,6 +26,13 @@ class Problem:
 
     reason: str
     message: str
+
+
+def within_reach(wanted: int) -> tuple[int, str]:
+    """How many of ``wanted`` there will be here; a sentence when that is not all."""
+    if wanted <= MOST:
+        return wanted, ""
+    return MOST, f"one host makes at most {MOST} replicas of one object, {wanted} are wanted"
 
 
 def controller_of(obj: KubeObject) -> OwnerReference | None:

@@ -16,7 +16,15 @@ from solovirt.api.labelselector import compile_selector, selector_text
 from solovirt.api.pool.virtualmachinepool import VirtualMachinePool
 from solovirt.api.replicas import wanted_replicas
 from solovirt.controllers.replicas import choice, stamp
-from solovirt.controllers.replicas.common import BURST, Problem, all_of, controller_of, tell_failure, tell_pause
+from solovirt.controllers.replicas.common import (
+    BURST,
+    Problem,
+    all_of,
+    controller_of,
+    tell_failure,
+    tell_pause,
+    within_reach,
+)
 from solovirt.controllers.replicas.keeping import Keeping, keeps_after_deletion
 from solovirt.controllers.replicas.renewal import Renewal
 from solovirt.controllers.site import Key, Site
@@ -59,7 +67,8 @@ class Pools:
         if pool is None or pool.metadata.deletion_timestamp is not None:
             await self._keeping.release_forsaken(key[0])
             return
-        problem: Problem | None = None
+        _, beyond = within_reach(wanted_replicas(pool.spec.replicas))
+        problem = Problem("FailedScaleOut", beyond) if beyond else None
         for reason, step in (
             ("FailedUpdate", self._tend),
             ("FailedScaleIn", self._heal),
@@ -101,7 +110,7 @@ class Pools:
 
     async def _scale_out(self, pool: VirtualMachinePool) -> None:
         """A VM that is being deleted still has its name, so that another takes its place when it is gone."""
-        missing = wanted_replicas(pool.spec.replicas) - len(self._mine(pool))
+        missing = _wanted(pool) - len(self._mine(pool))
         if missing <= 0:
             return
         taken = {vm.metadata.name for vm in self._objects.list(VMS, pool.metadata.namespace).items}
@@ -113,7 +122,7 @@ class Pools:
         if strategy is not None and (strategy.unmanaged is not None or strategy.opportunistic is not None):
             return
         living = self._living(pool)
-        excess = min(len(living) - wanted_replicas(pool.spec.replicas), BURST)
+        excess = min(len(living) - _wanted(pool), BURST)
         if excess <= 0:
             return
         proactive = strategy.proactive if strategy is not None else None
@@ -124,7 +133,7 @@ class Pools:
     async def _renew(self, pool: VirtualMachinePool) -> None:
         """Only when there are as many as wanted: an update must not compete with a change of the number."""
         mine = self._mine(pool)
-        if len(mine) >= wanted_replicas(pool.spec.replicas):
+        if len(mine) >= _wanted(pool):
             await self._renewal.step(pool, [vm for vm in mine if vm.metadata.deletion_timestamp is None])
 
     async def _create(self, pool: VirtualMachinePool, name: str) -> None:
@@ -196,6 +205,10 @@ _DOING = {
     "FailedScaleIn": "error during scale in",
     "FailedScaleOut": "error during scale out",
 }
+
+
+def _wanted(pool: VirtualMachinePool) -> int:
+    return within_reach(wanted_replicas(pool.spec.replicas))[0]
 
 
 def _release(vm: VirtualMachine, uid: str) -> bool:

@@ -15,7 +15,15 @@ from solovirt.api.kubevirt.replicaset import VirtualMachineInstanceReplicaSet as
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.api.labelselector import compile_selector, selector_text
 from solovirt.api.replicas import wanted_replicas
-from solovirt.controllers.replicas.common import BURST, Problem, all_of, controller_of, tell_failure, tell_pause
+from solovirt.controllers.replicas.common import (
+    BURST,
+    Problem,
+    all_of,
+    controller_of,
+    tell_failure,
+    tell_pause,
+    within_reach,
+)
 from solovirt.controllers.replicas.instances import Population, expendable, is_ready, make_instance, seconds_to_wait
 from solovirt.controllers.site import Key, Site
 from solovirt.controllers.vm.factory import owner
@@ -55,10 +63,12 @@ class ReplicaSets:
             return
         problem: Problem | None = None
         if found.metadata.deletion_timestamp is None:
+            wanted, beyond = within_reach(wanted_replicas(found.spec.replicas))
+            problem = Problem("FailedCreate", beyond) if beyond else None
             try:
                 await self._claim(found)
                 if not found.spec.paused:
-                    await self._scale(found, key)
+                    await self._scale(found, key, wanted)
             except SolovirtError as error:
                 too_few = len(self._population(found).active) < wanted_replicas(found.spec.replicas)
                 problem = Problem("FailedCreate" if too_few else "FailedDelete", str(error))
@@ -101,12 +111,12 @@ class ReplicaSets:
 
         await self._modify(vmi, change)
 
-    async def _scale(self, found: ReplicaSet, key: Key) -> None:
+    async def _scale(self, found: ReplicaSet, key: Key, wanted: int) -> None:
         now = self._site.clock()
         there = self._population(found)
         waiting = [vmi for vmi in there.finished if seconds_to_wait(vmi, now) > 0]
         over = [vmi for vmi in there.finished if vmi not in waiting]
-        excess = len(there.active) + len(waiting) - wanted_replicas(found.spec.replicas)
+        excess = len(there.active) + len(waiting) - wanted
         if excess < 0:
             await all_of(self._create(found) for _ in range(min(-excess, BURST)))
         elif excess > 0:

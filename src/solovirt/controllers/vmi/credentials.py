@@ -24,6 +24,9 @@ from solovirt.kit.text import printable
 CONDITION = "AccessCredentialsSynchronized"
 RESYNC = 300.0
 RETRY = 5.0
+TURNS, PAUSE = 10, 2.0
+"""After so many changes of its condition a machine waits so many seconds after each: a guest may open and close its
+agent's port all the time."""
 MAX_KEYS, MAX_KEY, MAX_PASSWORD = 1024, 16 * 1024, 4096
 AGENT_OFFLINE = "Guest agent is offline"
 
@@ -123,6 +126,7 @@ class _Kept:
     task: asyncio.Task[None] | None = None
     told: Wanted | None = None
     outcome: str | None = None
+    turns: int = 0
 
 
 class Credentials:
@@ -186,6 +190,8 @@ class Credentials:
                 kept.outcome = problem
                 self._tell(kept.vmi, problem)
                 self._changed(kept.vmi.metadata.uid)
+                kept.turns += 1
+                await asyncio.sleep(PAUSE if kept.turns > TURNS else 0)
             waits = RETRY if problem else max(0.0, forced - loop.time())
             try:
                 async with asyncio.timeout(waits):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -23,6 +25,8 @@ _LINE_LIMIT = 8192
 _SHOWN = 256
 _LOOK_AGAIN = 0.02
 REFUSED = "connection refused"
+_RESOLVERS = ThreadPoolExecutor(2, thread_name_prefix="probe-names")
+"""Names of ``host`` are looked up here: a mute name server must not take the threads that all else needs."""
 USER_AGENT = "kube-probe/solovirt"
 
 
@@ -93,7 +97,7 @@ async def _way(action: TCPSocketAction | HTTPGetAction, target: Target) -> Async
     """(address, port, netdev) to connect to; ``netdev`` is "" when it is the guest itself, or another host."""
     port, reach = port_of(target, action.port), target.reach
     if action.host:
-        yield action.host, port, ""
+        yield await _address(action.host, port), port, ""
     elif reach.netdev:
         way = forward.open_port(target.instance, reach.netdev, reach.address, port, target.instance.forwarding)
         async with way as local:
@@ -102,6 +106,13 @@ async def _way(action: TCPSocketAction | HTTPGetAction, target: Target) -> Async
         yield reach.address, port, ""
     else:
         raise GuestError("the guest's address is not known: its agent has not told it", reason="AddressUnknown")
+
+
+async def _address(host: str, port: int) -> str:
+    """The first address of a host. Raises ``OSError``."""
+    loop = asyncio.get_running_loop()
+    found = await loop.run_in_executor(_RESOLVERS, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    return str(found[0][4][0])
 
 
 async def _tcp(action: TCPSocketAction, target: Target) -> str:
@@ -134,9 +145,13 @@ async def _accepted(target: Target, netdev: str, local: int, reader: asyncio.Str
 async def _http(action: HTTPGetAction, target: Target) -> str:
     async with _way(action, target) as (address, port, netdev):
         context = _insecure() if action.scheme == "HTTPS" else None
-        reader, writer = await asyncio.open_connection(address, port, ssl=context, limit=_LINE_LIMIT)
+        name = (action.host or address) if context is not None else None
+        reader, writer = await asyncio.open_connection(
+            address, port, ssl=context, server_hostname=name, limit=_LINE_LIMIT
+        )
         try:
-            host = f"{target.reach.address}:{port_of(target, action.port)}" if netdev else f"{address}:{port}"
+            named = target.reach.address if netdev else action.host or address
+            host = f"{named}:{port_of(target, action.port)}"
             writer.write(request(action, host))
             await writer.drain()
             status = _status(await reader.readline())

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from solovirt.api.meta import Condition, OwnerReference
-from solovirt.controllers.replicas.common import Problem, all_of, controller_of, tell_failure, tell_pause
+from solovirt.controllers.replicas.common import Problem, all_of, controller_of, tell_failure, tell_pause, within_reach
 from tests.unit.controllers.lab import vm
 
 NOW = "2026-01-01T00:00:00Z"
@@ -40,3 +40,9 @@ def test_conditions_come_and_go() -> None:
     assert tell_pause(conditions, False, "Paused", "text", NOW)
     assert not tell_pause(conditions, False, "Paused", "text", NOW)
     assert conditions == []
+
+
+def test_within_reach() -> None:
+    assert within_reach(1000) == (1000, "")
+    most, text = within_reach(1001)
+    assert most == 1000 and "1001 are wanted" in text

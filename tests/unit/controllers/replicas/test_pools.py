@@ -25,7 +25,7 @@ from solovirt.api.pool.virtualmachinepool import (
     VirtualMachinePool,
 )
 from solovirt.api.resource import Resource
-from solovirt.controllers.replicas import stamp
+from solovirt.controllers.replicas import common, stamp
 from solovirt.controllers.replicas.common import controller_of
 from solovirt.kit.errors import HostError
 from tests.unit.controllers.lab import VMIS, VMS, Lab, refused, vm
@@ -435,3 +435,13 @@ async def test_a_stranger_of_the_same_name_is_left_alone(lab: Lab) -> None:
     await create(lab, pool(1))
     await scale(lab, 0)
     assert names(lab) == ["web-0"]
+
+
+async def test_more_than_a_host_can_have(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(common, "MOST", 3)
+    await create(lab, pool(2**31 - 1))
+    assert len(uids(lab)) == 3
+    failure = find_condition(found(lab).status.conditions, "ReplicaFailure")
+    assert failure is not None and failure.reason == "FailedScaleOut"
+    await scale(lab, 1)
+    assert len(uids(lab)) == 1

@@ -11,6 +11,7 @@ from solovirt.api.kubevirt.replicaset import ReplicaSetSpec, VirtualMachineInsta
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.api.meta import KubeObject, find_condition
 from solovirt.api.resource import Resource
+from solovirt.controllers.replicas import common
 from solovirt.controllers.replicas.common import controller_of
 from solovirt.kit.errors import HostError
 from tests.unit.controllers.lab import VMIS, Lab, lone_vmi, refused
@@ -248,3 +249,15 @@ async def test_many_at_once_in_bursts(lab: Lab) -> None:
     await scale(lab, 0)
     assert not vmis(lab)
     assert registry.REPLICA_SETS.scale is not None
+
+
+async def test_more_than_a_host_can_have(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(common, "MOST", 3)
+    await create(lab, 2**31 - 1)
+    assert len(vmis(lab)) == 3
+    failure = find_condition(found(lab).status.conditions, "ReplicaFailure")
+    assert failure is not None and failure.message == (
+        "one host makes at most 3 replicas of one object, 2147483647 are wanted"
+    )
+    await scale(lab, 2)
+    assert len(vmis(lab)) == 2 and not find_condition(found(lab).status.conditions, "ReplicaFailure")

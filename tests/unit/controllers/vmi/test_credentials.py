@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import pytest
 
@@ -22,6 +23,7 @@ from solovirt.api.meta import ObjectMeta, find_condition
 from solovirt.controllers.vmi import credentials
 from solovirt.controllers.vmi.credentials import CredentialError
 from solovirt.hypervisor.agent import GuestAgent
+from solovirt.hypervisor.instance import Instance
 from solovirt.kit.errors import GuestError
 from solovirt.kit.json import Json, JsonObject
 from tests.unit.controllers.lab import VMIS, Lab, lone_vmi
@@ -112,3 +114,40 @@ async def test_kept_as_the_secrets_are(lab: Lab) -> None:
     assert commands.count("guest-ssh-add-authorized-keys") == 2
     reasons = lab.reasons("VirtualMachineInstance")
     assert "AccessCredentialsSyncFailed" in reasons and "AccessCredentialsSyncSuccess" in reasons
+
+
+async def test_an_agent_that_comes_and_goes_is_told_slowly(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(credentials, "TURNS", 3)
+    monkeypatch.setattr(credentials, "RETRY", 0.0)
+    monkeypatch.setattr(credentials, "PAUSE", 3600.0)
+    instance = cast(Instance, Flapping())
+    told: list[str] = []
+    kept = credentials.Credentials(lab.manager._site.events, secrets(keys={}, words={}), told.append)
+    kept.watch(made(), instance)
+    for _ in range(50):
+        kept.agent_connected(made().metadata.uid)
+        await asyncio.sleep(0.002)
+    assert len(told) == 4
+    kept.forget(made().metadata.uid)
+    await kept.close()
+
+
+class Flapping:
+    """A guest whose agent is there at every second look."""
+
+    has_exited = False
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    @property
+    def agent(self) -> Flapping:
+        return self
+
+    @property
+    def connected(self) -> bool:
+        self.looks += 1
+        return self.looks % 2 == 0
+
+    async def command(self, name: str, arguments: JsonObject) -> Json:
+        return None

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from typing import cast
 
 import pytest
@@ -71,6 +73,18 @@ async def test_tcp() -> None:
     assert "refused" in await probe_actions.attempt(Probe(tcp_socket=TCPSocketAction(port=port)), target())
     text = "the guest's address is not known"
     assert text in await probe_actions.attempt(Probe(tcp_socket=TCPSocketAction(port=1)), target(""))
+
+
+async def test_a_mute_name_server_holds_up_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *given, **more: answer.wait(10) and [])
+    probe = Probe(tcp_socket=TCPSocketAction(port=80, host="mute.example"))
+    attempts = [asyncio.create_task(probe_actions.attempt(probe, target())) for _ in range(40)]
+    await asyncio.sleep(0.05)
+    async with asyncio.timeout(0.5):
+        assert await asyncio.to_thread(lambda: "done") == "done"
+    assert set(await asyncio.gather(*attempts)) == {"no success within 1 s"}
+    answer.set()
 
 
 def test_the_request() -> None:
