@@ -8,7 +8,6 @@ not root all of this does nothing: QEMU runs as the user, who owns the files.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -200,6 +199,8 @@ async def grant(
     """
     if not is_root():
         return
+    import asyncio
+
     await asyncio.gather(
         _setfacl("-m", f"u:{uid}:r", sorted(set(read))),
         _setfacl("-m", f"u:{uid}:rw", sorted(set(write))),

@@ -13,7 +13,7 @@ MODULES = Path("/sys/module")
 
 async def sev(accel: str, ask: Callable[[], Awaitable[JsonObject]], *, modules: Path = MODULES) -> SEV | None:
     """``ask`` gives QEMU's ``query-sev-capabilities`` ({} when it has none); called only where the kernel has SEV."""
-    if accel != "kvm" or not switched_on("kvm_amd", "sev", modules=modules):
+    if not must_ask(accel, modules=modules):
         return None
     told = await ask()
     position = get_int(told, "cbitpos", 0)
@@ -25,6 +25,11 @@ async def sev(accel: str, ask: Callable[[], Awaitable[JsonObject]], *, modules: 
         encrypted_state=switched_on("kvm_amd", "sev_es", modules=modules),
         snp=switched_on("kvm_amd", "sev_snp", modules=modules),
     )
+
+
+def must_ask(accel: str, *, modules: Path = MODULES) -> bool:
+    """Whether QEMU has to be asked what this host's SEV can do."""
+    return accel == "kvm" and switched_on("kvm_amd", "sev", modules=modules)
 
 
 def tdx(accel: str, *, modules: Path = MODULES) -> bool:

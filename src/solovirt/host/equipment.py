@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from solovirt.host.volumes import seeds
 from solovirt.host.volumes.claims import Claims
 from solovirt.host.volumes.cloudinit import Contents, Machine
 from solovirt.kit.errors import HostError
+from solovirt.kit.offload import to_thread
 from solovirt.kit.paths import Paths
 
 TPM_SOCKET = "tpm.sock"
@@ -65,7 +65,7 @@ async def prepare(
     """May be called again for the same VMI. Raises what the modules of ``host`` raise, and ``HostError`` reason
     "MissingTool" for a program that is not installed."""
     programs(vmi, facts, prefix)
-    return await asyncio.to_thread(_prepare, vmi, facts, paths, key, pins, lookup, run_as, prefix)
+    return await to_thread(_prepare, vmi, facts, paths, key, pins, lookup, run_as, prefix)
 
 
 def _prepare(

@@ -5,7 +5,6 @@ Also reads recorded facts of other hosts, so that a command line can be compiled
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import re
@@ -20,9 +19,10 @@ import msgspec
 from solovirt.host import encryption, firmware_probe, helpers_probe, kvm, numa, packages
 from solovirt.host.cache import Cache, file_key
 from solovirt.host.labels import node_labels
-from solovirt.host.model.facts import HostFacts, QemuFacts
+from solovirt.host.model.facts import SEV, HostFacts, QemuFacts
 from solovirt.kit.errors import HostError
 from solovirt.kit.json import JsonObject
+from solovirt.kit.offload import to_thread
 from solovirt.kit.paths import Paths
 
 PROBE_VERSION = 2
@@ -40,9 +40,28 @@ async def probe(paths: Paths, *, environ: Mapping[str, str] = os.environ) -> Hos
     the node's labels beside its own. Raises ``HostError``: reason
     ``MissingTool`` (no QEMU), ``QEMUTooOld``, ``QEMUFailed``, ``InvalidEnvironment``.
     """
+    known = await to_thread(cached, paths, environ=environ)
+    if known is not None:
+        return known
     binary = find_qemu(environ)
     verdict = await kvm.verdict(paths.facts, binary, environ=environ)
     qemu = await _qemu(paths.facts, binary, verdict.accel)
+    sev = await encryption.sev(verdict.accel, partial(_sev, binary))
+    return await to_thread(_host, qemu, verdict, environ, sev)
+
+
+def cached(paths: Paths, *, environ: Mapping[str, str] = os.environ) -> HostFacts | None:
+    """The same, as far as no program has to be run for it: None when something must be probed. Raises ``HostError``."""
+    binary = find_qemu(environ)
+    verdict = kvm.known(paths.facts, binary, environ=environ)
+    if verdict is None or encryption.must_ask(verdict.accel):
+        return None
+    cache, key = _cache(paths.facts, binary, verdict.accel)
+    qemu = cache.get(key)
+    return _host(qemu, verdict, environ, None) if qemu is not None else None
+
+
+def _host(qemu: QemuFacts, verdict: kvm.Verdict, environ: Mapping[str, str], sev: SEV | None) -> HostFacts:
     name = node_name(socket.gethostname())
     return HostFacts(
         qemu=qemu,
@@ -51,11 +70,11 @@ async def probe(paths: Paths, *, environ: Mapping[str, str] = os.environ) -> Hos
         cpus=len(os.sched_getaffinity(0)),
         memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         node_name=name,
-        firmware=await asyncio.to_thread(firmware_probe.probe, firmware_probe.directories(environ, os.geteuid())),
-        helpers=await asyncio.to_thread(helpers_probe.probe, environ),
-        nodes=await asyncio.to_thread(numa.nodes),
+        firmware=firmware_probe.probe(firmware_probe.directories(environ, os.geteuid())),
+        helpers=helpers_probe.probe(environ),
+        nodes=numa.nodes(),
         labels=node_labels(qemu, verdict.accel, name, environ=environ),
-        sev=await encryption.sev(verdict.accel, partial(_sev, binary)),
+        sev=sev,
         tdx=encryption.tdx(verdict.accel),
     )
 
@@ -83,17 +102,22 @@ def find_qemu(environ: Mapping[str, str] = os.environ) -> Path:
     return candidates[0] if candidates else packages.require(_BINARY, needed_for="running guests", environ=environ)
 
 
-async def _qemu(cache_dir: Path, binary: Path, accel: str) -> QemuFacts:
+def _cache(folder: Path, binary: Path, accel: str) -> tuple[Cache[QemuFacts], JsonObject]:
+    """Where a QEMU's facts are kept, and the key under which they hold."""
     name = hashlib.sha256(f"{binary}\0{accel}".encode()).hexdigest()[:16]
-    cache = Cache(cache_dir / f"qemu-{name}.json", QemuFacts)
-    key: JsonObject = {"probe": PROBE_VERSION, "accel": accel, "binary": await asyncio.to_thread(file_key, binary)}
-    known = await asyncio.to_thread(cache.get, key)
+    key: JsonObject = {"probe": PROBE_VERSION, "accel": accel, "binary": file_key(binary)}
+    return Cache(folder / f"qemu-{name}.json", QemuFacts), key
+
+
+async def _qemu(folder: Path, binary: Path, accel: str) -> QemuFacts:
+    cache, key = await to_thread(_cache, folder, binary, accel)
+    known = await to_thread(cache.get, key)
     if known is not None:
         return known
     from solovirt.host import qemu_probe
 
     asked = await qemu_probe.ask(binary, accel)
-    await asyncio.to_thread(cache.put, key, asked)
+    await to_thread(cache.put, key, asked)
     return asked
 
 

@@ -10,13 +10,11 @@ Knows nothing of what the guests are; it only says "kvm" or "tcg", why, and what
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
 import stat
 import struct
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,6 +23,7 @@ import msgspec
 from solovirt.host.cache import Cache, file_key
 from solovirt.kit.errors import HostError
 from solovirt.kit.json import JsonObject
+from solovirt.kit.offload import to_thread
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +58,19 @@ async def verdict(
     ``SOLOVIRT_ACCEL`` (``kvm`` or ``tcg``) decides if it is set. The result of a run is kept in ``cache_dir`` until the
     host boots again or QEMU or the device is replaced. Raises ``HostError`` only for a wrong ``SOLOVIRT_ACCEL``.
     """
+    told = await to_thread(known, cache_dir, qemu, environ=environ, device=device)
+    if told is not None:
+        return told
+    found, certain = await _run(qemu)
+    if certain:
+        await to_thread(_remember, cache_dir, qemu, device, found)
+    return found
+
+
+def known(
+    cache_dir: Path, qemu: Path, *, environ: Mapping[str, str] = os.environ, device: Path = DEVICE
+) -> Verdict | None:
+    """The verdict, as far as nothing has to be run for it."""
     wanted = environ.get("SOLOVIRT_ACCEL", "")
     if wanted:
         if wanted not in {"kvm", "tcg"}:
@@ -67,17 +79,15 @@ async def verdict(
             )
         return Verdict(wanted, f"SOLOVIRT_ACCEL={wanted}")
     refused = _refusal(device)
-    if refused is not None:
-        return refused
-    cache = Cache(cache_dir / "kvm.json", Verdict)
-    key = await asyncio.to_thread(_key, qemu, device)
-    known = await asyncio.to_thread(cache.get, key)
-    if known is not None:
-        return known
-    found, certain = await _run(qemu)
-    if certain:
-        await asyncio.to_thread(cache.put, key, found)
-    return found
+    return refused if refused is not None else _cache(cache_dir).get(_key(qemu, device))
+
+
+def _cache(cache_dir: Path) -> Cache[Verdict]:
+    return Cache(cache_dir / "kvm.json", Verdict)
+
+
+def _remember(cache_dir: Path, qemu: Path, device: Path, found: Verdict) -> None:
+    _cache(cache_dir).put(_key(qemu, device), found)
 
 
 def _refusal(device: Path) -> Verdict | None:
@@ -111,6 +121,9 @@ def _key(qemu: Path, device: Path) -> JsonObject:
 
 async def _run(qemu: Path) -> tuple[Verdict, bool]:
     """The verdict of one run, and whether it may be kept."""
+    import asyncio
+    import tempfile
+
     with tempfile.NamedTemporaryFile(prefix="solovirt-kvm-", suffix=".rom") as firmware:
         firmware.write(rom(ITERATIONS))
         firmware.flush()

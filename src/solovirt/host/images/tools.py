@@ -7,14 +7,17 @@ are set by ``prlimit`` before the program starts. Knows nothing of what the prog
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from solovirt.host import packages
 from solovirt.kit.errors import HostError
+
+if TYPE_CHECKING:
+    import asyncio
 
 _MAX_STDERR = 64 * 1024
 
@@ -71,6 +74,8 @@ async def run(
 
     ``on_stdout`` gets the output as it comes, instead of ``Completed.stdout``. Cancellation kills the program.
     """
+    import asyncio
+
     process = await asyncio.create_subprocess_exec(
         *command_line(tool, arguments, confinement, needed_for),
         stdin=asyncio.subprocess.PIPE if input_data else asyncio.subprocess.DEVNULL,
@@ -135,6 +140,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         # Before waiting: asyncio wakes waiters only when all pipes are closed, and a pipe whose reader was stopped
         # by too much output would never see its end.
         transport.close()
+    import asyncio
+
     waiting = asyncio.ensure_future(process.wait())
     try:
         await asyncio.shield(waiting)

@@ -5,7 +5,6 @@ Knows the files only; the objects, their phases and who uses them are the contro
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from solovirt.host.volumes import qemu_img
 from solovirt.kit import quantity
 from solovirt.kit.errors import HostError, Invalid
 from solovirt.kit.names import is_dns_subdomain
+from solovirt.kit.offload import to_thread
 
 FORMAT = "qcow2"
 _DISK = "disk.qcow2"
@@ -70,7 +70,7 @@ class Claims:
     async def create(self, namespace: str, name: str, size: int, *, preallocate: bool = False) -> DiskImage:
         """An empty disk of ``size`` bytes; one that is there already stays as it is (it is never made smaller)."""
         path = self.disk(namespace, name)
-        found = await asyncio.to_thread(self.find, namespace, name)
+        found = await to_thread(self.find, namespace, name)
         if found is not None:
             return found
         await self.make_directory(namespace, name)
@@ -85,7 +85,7 @@ class Claims:
                 files.make_directory(directory)
                 access.open_claim(directory / _DISK)
 
-        await asyncio.to_thread(make)
+        await to_thread(make)
         return directory
 
     async def expand(self, namespace: str, name: str, size: int) -> DiskImage:
@@ -93,7 +93,7 @@ class Claims:
 
         Raises ``HostError``: ``VolumeNotFound``, ``VolumeInUse``, ``StorageFull``.
         """
-        found = await asyncio.to_thread(self.find, namespace, name)
+        found = await to_thread(self.find, namespace, name)
         if found is None:
             raise HostError(f"claim {namespace}/{name} has no disk", reason="VolumeNotFound")
         size = qemu_img.whole_sectors(size)
@@ -112,11 +112,11 @@ class Claims:
                     files.remove_tree(directory)
                     files.sync_directory(directory.parent)
 
-        await asyncio.to_thread(remove)
+        await to_thread(remove)
 
     async def existing(self) -> list[tuple[str, str]]:
         """(namespace, claim) of every directory here, for finding those whose object is gone."""
-        return await asyncio.to_thread(self._scan)
+        return await to_thread(self._scan)
 
     def _scan(self) -> list[tuple[str, str]]:
         found: list[tuple[str, str]] = []
@@ -136,4 +136,4 @@ class Claims:
                 for left in self._root.glob(f"*/*/*{files.PARTIAL}"):
                     left.unlink(missing_ok=True)
 
-        await asyncio.to_thread(remove)
+        await to_thread(remove)

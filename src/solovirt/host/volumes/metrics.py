@@ -10,9 +10,9 @@ import os
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Literal
-from xml.sax.saxutils import escape, quoteattr
 
 SIZE = 256 << 10
 NAME = "vhostmd0"
@@ -35,11 +35,11 @@ def document(metrics: Sequence[Metric]) -> bytes:
     """The XML of ``metrics``."""
     lines = ["<metrics>"]
     for metric in metrics:
-        unit = f" unit={quoteattr(metric.unit)}" if metric.unit else ""
+        unit = f' unit="{escape(metric.unit)}"' if metric.unit else ""
         lines += [
             f'  <metric type="{_kind(metric.value)}" context="{metric.context}"{unit}>',
-            f"    <name>{escape(metric.name)}</name>",
-            f"    <value>{escape(_text(metric.value))}</value>",
+            f"    <name>{escape(metric.name, quote=False)}</name>",
+            f"    <value>{escape(_text(metric.value), quote=False)}</value>",
             "  </metric>",
         ]
     return "\n".join([*lines, "</metrics>", ""]).encode()

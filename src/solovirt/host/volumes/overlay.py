@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import mmap
 import os
@@ -18,6 +17,7 @@ from solovirt.host.model.bindings import DiskImage
 from solovirt.host.volumes import qemu_img
 from solovirt.kit.errors import HostError, Invalid
 from solovirt.kit.names import is_dns_label
+from solovirt.kit.offload import to_thread
 
 _ALIGNMENT = 4096
 _BLOB = re.compile(r"[0-9a-f]{64}")
@@ -43,7 +43,7 @@ def _checked(volume: str) -> str:
 
 async def over(path: Path, base: DiskImage) -> DiskImage:
     """A writable qcow2 over a cached image. One that is there already (of this same VMI) stays, with its own base."""
-    kept = await asyncio.to_thread(_existing, path, Path(base.path).parent)
+    kept = await to_thread(_existing, path, Path(base.path).parent)
     if kept is None:
         await qemu_img.create(path, base.size or 0, backing=base, durable=False)
         return DiskImage(path=str(path), format="qcow2", size=base.size, backing=base)
@@ -53,7 +53,7 @@ async def over(path: Path, base: DiskImage) -> DiskImage:
 async def over_claim(path: Path, base: DiskImage) -> DiskImage:
     """A writable qcow2 over a claim's disk, which itself stays as it is. One that is there already stays."""
     base = msgspec.structs.replace(base, read_only=True)
-    if not await asyncio.to_thread(_lies_on, path, base):
+    if not await to_thread(_lies_on, path, base):
         await qemu_img.create(path, base.size or 0, backing=base, durable=False)
     return DiskImage(path=str(path), format="qcow2", size=base.size, backing=base)
 
@@ -89,7 +89,7 @@ def _blob_under(found: Inspection, blobs: Path) -> DiskImage | None:
 
 async def empty(path: Path, size: int) -> DiskImage:
     """A blank qcow2 that lives as long as the VMI; one that is there already stays, if it is whole."""
-    found = await asyncio.to_thread(_readable, path)
+    found = await to_thread(_readable, path)
     if found is None or found.format != "qcow2":
         path.unlink(missing_ok=True)
         await qemu_img.create(path, size, durable=False)

@@ -6,7 +6,6 @@ The only place that runs it. Paths are absolute or ``/proc/self/fd/N``; foreign 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import re
@@ -18,6 +17,7 @@ from solovirt.host.images import files, tools
 from solovirt.host.model.bindings import DiskImage
 from solovirt.host.volumes.templates import Template, Templates
 from solovirt.kit.errors import HostError
+from solovirt.kit.offload import to_thread
 from solovirt.kit.text import printable
 
 SECTOR = 512
@@ -70,10 +70,10 @@ async def create(
         if template is None:
             await _run([*arguments, _plain(partial), key[-1]], path.parent, f"creating {path.name}")
             if not preallocate:
-                await asyncio.to_thread(_TEMPLATES.keep, key, partial)
+                await to_thread(_TEMPLATES.keep, key, partial)
         else:
-            await asyncio.to_thread(_write, template, partial)
-        await asyncio.to_thread(_publish_new, partial, path, durable)
+            await to_thread(_write, template, partial)
+        await to_thread(_publish_new, partial, path, durable)
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -102,7 +102,7 @@ async def resize(path: Path, image_format: str, size: int, *, preallocate: bool 
         arguments.append(str(whole_sectors(size)))
         confinement = tools.Confinement(_QUICK.address_space, _QUICK.cpu_seconds, _helper())
         await _run(arguments, path.parent, f"growing {path.name}", confinement=confinement, pass_fds=(descriptor,))
-        await asyncio.to_thread(os.fsync, descriptor)
+        await to_thread(os.fsync, descriptor)
 
 
 def _helper() -> tuple[int, int] | None:
