@@ -140,5 +140,5 @@ def test_templates_keep_their_metadata_loose() -> None:
     decoded = decode(VIRTUAL_MACHINES, value)
     assert decoded.warnings == ['unknown field "spec.template.metadata.app"']
     assert decode(VIRTUAL_MACHINES, value, mode="Ignore").warnings == []
-    with pytest.raises(BadRequest, match='unknown field "metadata.app"'):
+    with pytest.raises(BadRequest, match=r'unknown field "metadata\.app"'):
         decode(VIRTUAL_MACHINES, changed(VM, {"metadata.app": "web"}))
