@@ -62,13 +62,18 @@ class TaskSet:
             _log.error("%stask %s failed", where, task.get_name(), exc_info=error)
 
 
+AFTER_ERROR = 1.0
+"""Seconds that a key whose handler raised is left alone, unless its own turn to be retried comes earlier."""
+
+
 class SerialQueues(Generic[K]):
     """Work by key, as the workqueues of Kubernetes controllers do it.
 
     ``handle(key)`` never runs twice at once for one key; a key added any number of times before its turn is handled
     once; one added while it is handled is handled once more afterwards. At most ``workers`` keys at a time. A handler
     that raises is logged and its key retried later and later (``base`` seconds, doubled each time up to ``limit``, with
-    up to a fifth of jitter); a success resets that.
+    up to a fifth of jitter); a success resets that. Until then the key is handled at most once a second, however often
+    it is added: what the handler wrote before it raised may be what adds it.
     """
 
     def __init__(
@@ -92,6 +97,7 @@ class SerialQueues(Generic[K]):
         self._again: set[K] = set()
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._failures: dict[K, int] = {}
+        self._raised: set[K] = set()
         self._tasks = TaskSet(name)
         self._changed = asyncio.Event()
         self._stopped = False
@@ -103,6 +109,9 @@ class SerialQueues(Generic[K]):
         if key in self._active:
             if self._active[key]:
                 self._again.add(key)
+            return
+        if key in self._raised:
+            self.add_after(key, AFTER_ERROR)
             return
         self._ready.setdefault(key)
         self._start_some()
@@ -145,6 +154,7 @@ class SerialQueues(Generic[K]):
             timer.cancel()
         self._ready.pop(key, None)
         self._again.discard(key)
+        self._raised.discard(key)
         self._failures.pop(key, None)
 
     async def drain(self) -> None:
@@ -170,6 +180,7 @@ class SerialQueues(Generic[K]):
 
     def _due(self, key: K) -> None:
         self._timers.pop(key, None)
+        self._raised.discard(key)
         self.add(key)
 
     def _start_some(self) -> None:
@@ -186,6 +197,7 @@ class SerialQueues(Generic[K]):
             await self._handle(key)
         except Exception:  # noqa: BLE001  (the root of this key's work; it logs)
             delay = 0.0 if self._stopped else self.retry(key)
+            self._raised.add(key)
             _log.exception("%s: %s failed, again in %.1f s", self._name, key, delay)
         else:
             # A handler that asked for a retry itself keeps its count.

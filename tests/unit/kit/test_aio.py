@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from solovirt.kit import aio
 from solovirt.kit.aio import SerialQueues, TaskSet
 
 
@@ -258,3 +259,24 @@ async def test_stop_right_after_add_does_not_leave_a_key_active() -> None:
     await queue.stop()
     await asyncio.wait_for(queue.drain(), 1)
     assert handle.runs == []
+
+
+async def test_a_key_that_raises_is_not_hurried_by_its_own_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a handler wrote before it raised adds its key again; that must not become a loop without a pause."""
+    monkeypatch.setattr(aio, "AFTER_ERROR", 0.2)
+    handler = Recorder()
+    handler.fail["a"] = 1000
+    queue = SerialQueues(handler, base=0.15, limit=60)
+    queue.add("a")
+    for _ in range(40):
+        await asyncio.sleep(0.01)
+        queue.add("a")
+    assert 2 <= len(handler.runs) <= 4
+    handler.fail["a"] = 0
+    queue.add("a")
+    await asyncio.sleep(0.3)
+    handler.runs.clear()
+    queue.add("a")
+    await queue.drain()
+    assert handler.runs == ["a"], "after a success it is handled at once again"
+    await queue.stop()
