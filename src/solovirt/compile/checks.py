@@ -43,6 +43,9 @@ def _texts(option: Option) -> Iterator[Invalid]:
     for text, why in pieces:
         if found := unprintable(text):
             yield invalid(why.path, f"must not contain control characters ({found})")
+        elif option.flag == "-cpu" and "," in text:
+            # Its parser (target/i386/cpu.c) splits at every comma, doubled or not.
+            yield invalid(why.path, "must not contain commas: QEMU's -cpu has no way to write one")
 
 
 def _ids(flag: str, described: JsonValue, taken: dict[tuple[str, str], Prop]) -> Iterator[Invalid | HostError]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from solovirt.compile.drives import Drive
-from solovirt.compile.options import Prop, Reason
+from solovirt.compile.options import Prop
 from solovirt.compile.problems import invalid
-from solovirt.compile.reasons import default, host, manifest
-from solovirt.host.model.bindings import BlockSizes
+from solovirt.compile.reasons import default, host, manifest, needs
 from solovirt.kit.errors import HostError
 
 _POLICIES = {
@@ -62,14 +61,14 @@ def _matching(drive: Drive, path: str) -> list[Prop]:
         text = f"the block sizes of {drive.volume.image.path} have not been resolved on this host"
         raise HostError(text, reason="InvalidBindings", field=path)
     _check_sata(drive, sizes.logical, path)
-    return _props(sizes, host("as the host's device or file system has them", path))
-
-
-def _props(sizes: BlockSizes, why: Reason) -> list[Prop]:
+    why = host("as the host's device or file system has them", path)
+    discard = Prop("discard_granularity", sizes.discard, why)
+    if drive.bus == "sata":
+        discard = Prop("discard_granularity", _SECTOR, needs("ATA trims single sectors"))
     return [
         Prop("logical_block_size", sizes.logical, why),
         Prop("physical_block_size", sizes.physical, why),
-        Prop("discard_granularity", sizes.discard, why),
+        discard,
     ]
 
 

@@ -37,7 +37,7 @@ def made(case: Case, bindings: Bindings, base: Path) -> Bindings:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).write_bytes(table(Path(path).stem.upper().encode()))
     for shared in bindings.filesystems.values():
-        Path(shared.directory).mkdir(parents=True)
+        Path(shared.directory).mkdir(parents=True, exist_ok=True)
     return bindings
 
 

@@ -67,3 +67,10 @@ def test_control_characters_anywhere() -> None:
 def test_props_of_any_option() -> None:
     assert checks.props(Option("-S", None, OURS)) == ()
     assert len(checks.props(Option("-device", thing(a=1, b=2), OURS))) == 2
+
+
+def test_no_comma_can_add_a_property_to_the_cpu() -> None:
+    vendor = KeyValues("max", OURS, (Prop("hv-vendor-id", "a,kvm=off", ASKED),))
+    (problem,) = problems(("-cpu", vendor))
+    assert isinstance(problem, Invalid) and problem.causes[0].field == "domain.x"
+    assert not problems(("-smbios", vendor))

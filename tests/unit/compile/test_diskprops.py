@@ -72,6 +72,8 @@ def test_block_sizes() -> None:
         "physical_block_size": 4096,
         "discard_granularity": 65536,
     }
+    on_sata = shown(diskprops.block_sizes(drive(f"disk: {{bus: sata}}, {MATCH}", DEVICE)))
+    assert on_sata["discard_granularity"] == 512, "QEMU takes nothing else there"
     off = "disk: {bus: scsi}, blockSize: {matchVolume: {enabled: false}}"
     assert diskprops.block_sizes(drive(off, DEVICE)) == []
 

@@ -118,6 +118,5 @@ def test_volumes_must_exist_and_be_resolved() -> None:
 
 def test_metrics_with_native_io_go_without_a_cache() -> None:
     """The host writes through its own cache either way; QEMU has native I/O for none alone."""
-    text = "domain: {{devices: {{disks: [{{name: m, io: {io}, disk: {{bus: virtio}}}}]}}}}\nvolumes: [{{name: m, downwardMetrics: {{}}}}]"
-    modes = {io: drives.resolve(context(text.format(io=io)), 0).cache for io in ("threads", "native")}
-    assert modes == {"threads": "writethrough", "native": "none"}
+    shown = {io: drive(f"io: {io}, disk: {{bus: virtio}}", "downwardMetrics: {}") for io in ("threads", "native")}
+    assert {io: one.cache for io, one in shown.items()} == {"threads": "writethrough", "native": "none"}

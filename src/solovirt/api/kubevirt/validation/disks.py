@@ -17,6 +17,8 @@ IO_MODES = ("", "native", "threads")
 ERROR_POLICIES = ("", "stop", "ignore", "report", "enospace")
 IO_THREADS_POLICIES = ("", "shared", "auto", "supplementalPool")
 MAX_POOL = 1024
+SATA_PORTS = 6
+"""Of the chipset: a disk or CD-ROM each."""
 _MAX_TAG = 256
 _SMALLEST_BLOCK, _LARGEST_BLOCK = 512, 2 << 20
 
@@ -33,6 +35,7 @@ def check_disks(causes: Causes, spec: VirtualMachineInstanceSpec, field: str) ->
         if disk.name not in volumes and disk.cdrom is None:
             name = f"{place}[{index}].name"
             causes.add(INVALID, name, f"{name} '{disk.name}' not found.")
+    _check_sata_ports(causes, spec, place)
     _check_boot_order(causes, spec, f"{field}.domain.devices")
     _check_io_threads(causes, spec.domain, f"{field}.domain")
 
@@ -53,6 +56,9 @@ def _check_disk(causes: Causes, disk: Disk, field: str) -> None:
     if disk.error_policy not in ERROR_POLICIES:
         text = f'{field}.errorPolicy has invalid value "{disk.error_policy}"'
         causes.add(INVALID, f"{field}.errorPolicy", text)
+    if disk.io == "native" and disk.cache not in ("", "none"):
+        text = f'{field}.io: native needs cache "none", here it is "{disk.cache}"'
+        causes.add(INVALID, f"{field}.io", text)
     if disk.shareable and disk.cache not in ("", "none"):
         text = f"{field}: a sharable disk requires cache = none got: {disk.cache}"
         causes.add(INVALID, f"{field}.cache", text)
@@ -136,6 +142,8 @@ def _custom_problem(custom: CustomBlockSize, bus: str) -> tuple[str, str] | None
         return "logical", f"Logical size {logical} must be {_SMALLEST_BLOCK} for SATA devices"
     if discard is not None and (discard < 0 or (logical > 0 and discard % logical)):
         return "discardGranularity", f"Discard granularity {discard} must be multiples of logical size {logical}"
+    if bus == "sata" and discard not in (None, 0, _SMALLEST_BLOCK):
+        return "discardGranularity", f"Discard granularity {discard} must be {_SMALLEST_BLOCK} for SATA devices"
     return None
 
 
@@ -149,6 +157,22 @@ def _check_size(causes: Causes, size: int, field: str) -> None:
         problem = "is not a power of 2"
     if problem:
         causes.add(INVALID, field, f"{field}: Provided size of {size} {problem}")
+
+
+def _check_sata_ports(causes: Causes, spec: VirtualMachineInstanceSpec, field: str) -> None:
+    """libvirt would add controllers: here there are those of the chipset. Volumes that no device names get a disk."""
+    devices = spec.domain.devices
+    named = {disk.name for disk in devices.disks} | {shared.name for shared in devices.filesystems}
+    places = [
+        f"{field}[{index}]"
+        for index, disk in enumerate(devices.disks)
+        if disk.lun is None and (_target(disk)[1] or DISK_BUS) == "sata"
+    ]
+    places += [field for volume in spec.volumes if volume.name not in named and volume.memory_dump is None]
+    for place in dict.fromkeys(places[SATA_PORTS:]):
+        causes.add(
+            INVALID, place, f"{place}: the machine has {SATA_PORTS} SATA ports, all in use; use bus virtio or scsi"
+        )
 
 
 def _check_boot_order(causes: Causes, spec: VirtualMachineInstanceSpec, field: str) -> None:

@@ -63,6 +63,8 @@ def _check_vendor(causes: Causes, hyperv: FeatureHyperv, field: str) -> None:
         causes.add(REQUIRED, place, f"{place}: Required value: the hypervisor's name that the guest shall see")
     elif len(vendor.vendor_id) > VENDOR_MAX or not vendor.vendor_id.isascii():
         causes.invalid(place, vendor.vendor_id, f"must be no more than {VENDOR_MAX} ASCII characters")
+    elif "," in vendor.vendor_id:
+        causes.invalid(place, vendor.vendor_id, "must not contain commas: QEMU's -cpu has no way to write one")
     else:
         check_printable(causes, vendor.vendor_id, place, VENDOR_MAX)
 

@@ -34,6 +34,10 @@ def check_firmware_use(causes: Causes, spec: VirtualMachineInstanceSpec, field: 
     if secure_boot(domain.firmware) and not _has_smm(domain) and not _is_tdx(domain):
         text = f"{place} has EFI SecureBoot enabled. SecureBoot requires SMM, which is currently disabled."
         causes.add(INVALID, place, text)
+    if _boots_on_serial(domain.firmware) and domain.devices.autoattach_serial_console is False:
+        serial = f"{place}.firmware.bootloader.bios.useSerial"
+        text = "the machine has no serial port; leave out autoattachSerialConsole: false"
+        causes.add(INVALID, serial, f"{serial}: {text}")
     if domain.firmware is not None and domain.firmware.acpi is not None:
         _check_tables(causes, domain.firmware.acpi, spec.volumes, f"{place}.firmware.acpi")
 
@@ -42,6 +46,11 @@ def secure_boot(firmware: Firmware | None) -> bool:
     """EFI means secure boot, unless it says otherwise."""
     efi = firmware.bootloader.efi if firmware is not None and firmware.bootloader is not None else None
     return efi is not None and efi.secure_boot is not False
+
+
+def _boots_on_serial(firmware: Firmware | None) -> bool:
+    bios = firmware.bootloader.bios if firmware is not None and firmware.bootloader is not None else None
+    return bios is not None and bios.use_serial is True
 
 
 def _has_smm(domain: Domain) -> bool:

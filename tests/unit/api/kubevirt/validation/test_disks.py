@@ -55,6 +55,19 @@ def test_good_ones(changes: dict[str, object]) -> None:
         ({f"{DISK}.serial": "x" * 300}, f"{P}.disks[0].serial", "must be less than or equal to 256 in length"),
         ({f"{DISK}.cache": "unsafe"}, f"{P}.disks[0].cache", f"{P}.disks[0].cache has invalid value 'unsafe'"),
         ({f"{DISK}.io": "uring"}, f"{P}.disks[0].io", "is not supported. Supported modes are: native, threads."),
+        (
+            {f"{DISK}.io": "native", f"{DISK}.cache": "writeback"},
+            f"{P}.disks[0].io",
+            'native needs cache "none", here it is "writeback"',
+        ),
+        (
+            {
+                f"{DISK}.disk.bus": "sata",
+                f"{DISK}.blockSize": {"custom": {"logical": 512, "physical": 4096, "discardGranularity": 4096}},
+            },
+            f"{P}.disks[0].blockSize.custom.discardGranularity",
+            "Discard granularity 4096 must be 512 for SATA devices",
+        ),
         ({f"{DISK}.errorPolicy": "retry"}, f"{P}.disks[0].errorPolicy", 'errorPolicy has invalid value "retry"'),
         (
             {f"{DISK}.shareable": True, f"{DISK}.cache": "writeback"},
@@ -148,3 +161,10 @@ def test_each_problem_is_named(changes: dict[str, object], field: str, message: 
 def test_io_threads(changes: dict[str, object], field: str, message: str) -> None:
     cause = only(spec_causes(changes))
     assert cause.field == f"spec.domain.{field}" and message in cause.message
+
+
+def test_the_chipset_has_six_sata_ports() -> None:
+    drives = {f"domain.devices.disks[{index}]": {"name": f"d{index}", "cdrom": {}} for index in range(2, 9)}
+    causes = spec_causes(drives)
+    assert [cause.field for cause in causes] == [f"{P}.disks[7]", f"{P}.disks[8]"]
+    assert "the machine has 6 SATA ports" in causes[0].message

@@ -42,6 +42,11 @@ def test_what_is_needed_may_not_be_off(feature: str, needed: str) -> None:
         ({"features": {"hyperv": {"vendorid": {"vendorid": "x" * 13}}}}, f"{H}.vendorid.vendorid", "no more than 12"),
         ({"features": {"hyperv": {"vendorid": {"vendorid": "\u00e9"}}}}, f"{H}.vendorid.vendorid", "ASCII"),
         ({"features": {"hyperv": {"vendorid": {"vendorid": "a\nb"}}}}, f"{H}.vendorid.vendorid", "control characters"),
+        (
+            {"features": {"hyperv": {"vendorid": {"vendorid": "a,kvm=off"}}}},
+            f"{H}.vendorid.vendorid",
+            "no way to write",
+        ),
         ({"features": {"hyperv": {"vendorid": {}}}}, f"{H}.vendorid.vendorid", "Required value"),
         (
             {"features": {"hyperv": {"synictimer": {}}}, "clock": {"timer": {"hyperv": {"present": False}}}},

@@ -113,3 +113,13 @@ def test_acpi_tables_come_out_of_secret_volumes() -> None:
         (f"{place}.slicNameRef", f"{place}.slicNameRef refers to Volume of unsupported type."),
         (f"{place}.msdmNameRef", f"{place}.msdmNameRef does not have a matching Volume."),
     ]
+
+
+def test_firmware_on_the_serial_port_needs_one() -> None:
+    domain = {
+        "firmware": {"bootloader": {"bios": {"useSerial": True}}},
+        "devices": {"autoattachSerialConsole": False},
+    }
+    causes = Causes()
+    check_firmware_use(causes, convert({"domain": domain}, VirtualMachineInstanceSpec), "spec")
+    assert [cause.field for cause in causes.found] == ["spec.domain.firmware.bootloader.bios.useSerial"]
