@@ -185,23 +185,23 @@ def _golden_problem(root: Path, key: str, shown: str) -> str:
     assert isinstance(value, dict)
     spec = value.get("spec")
     if not key.startswith(VM) and value["kind"] == "VirtualMachine":
-        spec = next(_values(spec, INSTANCE.split(".")), None)
+        spec = next(values(spec, INSTANCE.split(".")), None)
     parts = key.removeprefix(VM).removesuffix(TREE).split(".")
-    return "" if any(True for _ in _values(spec, parts)) else "its vm.yaml does not use the field"
+    return "" if any(True for _ in values(spec, parts)) else "its vm.yaml does not use the field"
 
 
-def _values(value: Json, parts: list[str]) -> Iterator[Json]:
+def values(value: Json, parts: list[str]) -> Iterator[Json]:
     """Everything at a path, in whatever item of the lists on the way."""
     if isinstance(value, list):
         for item in value:
-            yield from _values(item, parts)
+            yield from values(item, parts)
     elif not parts:
         yield value
     elif isinstance(value, dict) and parts[0] in value:
         if len(parts) == 1:
             yield value[parts[0]]
         else:
-            yield from _values(value[parts[0]], parts[1:])
+            yield from values(value[parts[0]], parts[1:])
 
 
 def _test_problem(root: Path, shown: str) -> str:

@@ -395,8 +395,13 @@ def build_tiny() -> tiny_build.TinyImage:
 
 
 def import_tiny(system: System, tiny: tiny_build.TinyImage) -> None:
-    files: JsonObject = {inside: str(path) for inside, path in tiny_build.image_files(tiny).items()}
-    body: Json = {"action": "import", "reference": tiny_build.REFERENCE, "files": files}
+    import_image(system, tiny_build.REFERENCE, tiny_build.image_files(tiny))
+
+
+def import_image(system: System, reference: str, files: Mapping[str, Path]) -> None:
+    """A container image out of files: path in the image -> file here."""
+    sources: JsonObject = {path: str(file) for path, file in files.items()}
+    body: Json = {"action": "import", "reference": reference, "files": sources}
     lines = list(system.client.stream("POST", IMAGES, None, body))
     assert lines[-1].get("digest"), lines
 
