@@ -11,11 +11,8 @@ from solovirt.controllers.vm import factory
 from solovirt.controllers.vmi import pins
 from solovirt.controllers.vmi.hostdevices import HostDeviceGiver
 from solovirt.controllers.vmi.launcher import VM_PREFIX, VMI_PREFIX, known_origins
-from solovirt.controllers.vmi.machines import sockets_of
 from solovirt.controllers.vmi.records import MachineRecords
-from solovirt.host import dedicated, equipment, kept, moment
-from solovirt.host.model.bindings import Bindings
-from solovirt.host.volumes import plan as volume_plan
+from solovirt.host import planning
 from solovirt.kit import json
 from solovirt.kit.json import JsonObject, to_json
 
@@ -31,26 +28,16 @@ def planned(
     given = HostDeviceGiver(site.paths.state, records).plan(vmi, site.paths.sockets(vmi.metadata.uid or "vmi"))
     key = vm.metadata.uid if vm is not None else pins.key(vmi)
     known = pins.complete(vmi, records.pins(pins.key(vmi)))
-    beside = equipment.planned(vmi, site.facts, site.paths, key, known)
-    bindings = Bindings(
-        namespace=vmi.metadata.namespace,
-        name=vmi.metadata.name,
-        sockets=sockets_of(site.paths, vmi.metadata.uid or vmi.metadata.name),
+    bindings = planning.planned(
+        vmi,
+        site.facts,
+        site.paths,
+        key=key,
         pins=known,
-        volumes=volume_plan.plan(vmi, site.paths),
         networks=given.networks,
         host_devices=given.host_devices,
         vsock_cid=given.vsock_cid,
-        annotations=vmi.metadata.annotations,
-        kernel=volume_plan.plan_kernel(vmi, site.paths),
-        firmware=beside.firmware,
-        acpi_tables=beside.acpi_tables,
-        filesystems=dict(beside.filesystems),
-        cpus=dedicated.plan(vmi.spec, site.facts),
     )
-    uid = vmi.metadata.uid or vmi.metadata.name or "vmi"
-    places = kept.Places(site.paths.instance(uid), site.paths.vm(key or uid))
-    bindings = moment.planned(vmi.spec, vmi.metadata.annotations, places).bound(bindings, vmi.spec)
     machine = plan.compile_machine(vmi.spec, site.facts, bindings, prefix=prefix)
     written = explain.Written(to_json(vm if vm is not None else vmi))
     origins = known_origins(vm, site.objects) if vm is not None else {}

@@ -22,8 +22,9 @@ from solovirt.controllers.site import Site
 from solovirt.controllers.vm import factory, run_strategy
 from solovirt.controllers.vm.run_strategy import ALWAYS, FINAL, HALTED, ONCE, PAUSED, RERUN, START, STOP, strategy_of
 from solovirt.controllers.vmi.ender import grace_of
-from solovirt.controllers.vmi.machines import SERIAL_LOG, qemu_log
+from solovirt.controllers.vmi.machines import qemu_log
 from solovirt.controllers.vmi.reconciler import VirtualMachineInstances
+from solovirt.host.places import SERIAL_LOG
 from solovirt.hypervisor.console import ConsoleSession
 from solovirt.hypervisor.instance import Instance
 from solovirt.hypervisor.model import ExecResult, RunState

@@ -24,9 +24,6 @@ from solovirt.kit.errors import HostError
 from solovirt.kit.offload import to_thread
 from solovirt.kit.paths import Paths
 
-TPM_SOCKET = "tpm.sock"
-"""The name of swtpm's socket in the VM's runtime directory."""
-
 
 @dataclass(frozen=True, slots=True)
 class Equipment:

@@ -280,49 +280,28 @@ def _identify(vmi: VirtualMachineInstance) -> None:
 
 
 def _bindings(vmi: VirtualMachineInstance, facts: HostFacts) -> Bindings:
-    from solovirt.host import dedicated, equipment, kept, moment, network, vsock
+    from solovirt.host import network, planning, vsock
     from solovirt.host.devices import HostDevices
-    from solovirt.host.model.bindings import Bindings, Pins, Sockets
-    from solovirt.host.volumes.plan import plan, plan_kernel
+    from solovirt.host.model.bindings import Pins
     from solovirt.kit.paths import from_environment
 
     paths = from_environment()
     uid = vmi.metadata.uid or vmi.metadata.name
-    folder = paths.sockets(uid)
     firmware = vmi.spec.domain.firmware
     macs = {
         i.name: i.mac_address or placeholder_mac(f"{vmi.metadata.namespace}/{vmi.metadata.name}/{i.name}")
         for i in vmi.spec.domain.devices.interfaces
     }
-    known = Pins(uuid=firmware.uuid if firmware else "", serial=firmware.serial if firmware else "", macs=macs)
-    beside = equipment.planned(vmi, facts, paths, uid, known)
-    bound = Bindings(
-        namespace=vmi.metadata.namespace,
-        name=vmi.metadata.name,
-        sockets=Sockets(
-            qmp=str(folder / "qmp.sock"),
-            agent=str(folder / "agent.sock"),
-            serial=str(folder / "serial.sock"),
-            vnc=str(folder / "vnc.sock"),
-            usbredir=tuple(str(folder / f"usbredir{number}.sock") for number in range(4)),
-            downward_metrics=str(folder / "metrics.sock"),
-            serial_log=str(paths.instance(uid) / "serial.log"),
-            tpm=str(folder / equipment.TPM_SOCKET),
-        ),
-        pins=known,
-        volumes=plan(vmi, paths),
-        networks=network.bind(vmi, directory=str(folder)),
+    return planning.planned(
+        vmi,
+        facts,
+        paths,
+        key=uid,
+        pins=Pins(uuid=firmware.uuid if firmware else "", serial=firmware.serial if firmware else "", macs=macs),
+        networks=network.bind(vmi, directory=str(paths.sockets(uid))),
         host_devices=HostDevices(paths.state).resolve(vmi.spec),
         vsock_cid=vsock.FIRST_CID,
-        annotations=vmi.metadata.annotations,
-        kernel=plan_kernel(vmi, paths),
-        firmware=beside.firmware,
-        acpi_tables=beside.acpi_tables,
-        filesystems=dict(beside.filesystems),
-        cpus=dedicated.plan(vmi.spec, facts),
     )
-    places = kept.Places(paths.instance(uid), paths.vm(uid))
-    return moment.planned(vmi.spec, vmi.metadata.annotations, places).bound(bound, vmi.spec)
 
 
 def placeholder_mac(key: str) -> str:

@@ -23,7 +23,7 @@ from solovirt.controllers.site import Site
 from solovirt.controllers.vmi import pins, programs
 from solovirt.controllers.vmi.hostdevices import Given, HostDeviceGiver
 from solovirt.controllers.vmi.lookup import StoreLookup
-from solovirt.controllers.vmi.machines import Machines, sockets_of
+from solovirt.controllers.vmi.machines import Machines
 from solovirt.controllers.vmi.records import LaunchRecord, MachineRecords
 from solovirt.controllers.vmi.scheduler import Scheduler
 from solovirt.controllers.vmi.users import Users
@@ -33,6 +33,7 @@ from solovirt.host.equipment import Equipment
 from solovirt.host.images.pull import Progress
 from solovirt.host.model.bindings import Bindings, KernelBinding, Pins, TaggedDevice, VolumeBinding
 from solovirt.host.moment import Moment
+from solovirt.host.places import sockets_of
 from solovirt.host.volumes.prepare import Context
 from solovirt.hypervisor.instance import Instance
 from solovirt.hypervisor.model import Launch

@@ -11,10 +11,8 @@ import os
 from pathlib import Path
 
 from solovirt.controllers.vmi.records import LaunchRecord, MachineRecords
-from solovirt.host.equipment import TPM_SOCKET
 from solovirt.host.images import files
-from solovirt.host.model.bindings import Sockets
-from solovirt.host.volumes import reservations
+from solovirt.host.places import sockets_of
 from solovirt.hypervisor import helpers, lock, logfile
 from solovirt.hypervisor.instance import Instance
 from solovirt.hypervisor.model import Identity, Pinning, RunState
@@ -24,24 +22,8 @@ from solovirt.kit.paths import Paths
 
 log = logging.getLogger(__name__)
 
-SERIAL_LOG = "serial.log"
 QUIT_PATIENCE = 15.0
 """Seconds that QEMU has to flush its disks and go before it is killed."""
-
-
-def sockets_of(paths: Paths, uid: str) -> Sockets:
-    runtime, state = paths.sockets(uid), paths.instance(uid)
-    return Sockets(
-        qmp=str(runtime / "qmp.sock"),
-        agent=str(runtime / "agent.sock"),
-        serial=str(runtime / "serial.sock"),
-        vnc=str(runtime / "vnc.sock"),
-        usbredir=tuple(str(runtime / f"usbredir{number}.sock") for number in range(4)),
-        downward_metrics=str(runtime / "metrics.sock"),
-        serial_log=str(state / SERIAL_LOG),
-        tpm=str(runtime / TPM_SOCKET),
-        reservations=str(reservations.SOCKET),
-    )
 
 
 def qemu_log(paths: Paths, uid: str) -> Path:

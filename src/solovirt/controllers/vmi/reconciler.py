@@ -21,13 +21,14 @@ from solovirt.controllers.vmi.credentials import Credentials
 from solovirt.controllers.vmi.ender import Ender, has_acpi
 from solovirt.controllers.vmi.launcher import Launcher
 from solovirt.controllers.vmi.lookup import StoreLookup
-from solovirt.controllers.vmi.machines import SERIAL_LOG, Machines, has_powered_off
+from solovirt.controllers.vmi.machines import Machines, has_powered_off
 from solovirt.controllers.vmi.probing import Probes
 from solovirt.controllers.vmi.records import MachineRecords
 from solovirt.controllers.vmi.scheduler import Scheduler
 from solovirt.controllers.vmi.starter import Starter
 from solovirt.controllers.vmi.users import Users
 from solovirt.controllers.vmi.watch import Watch
+from solovirt.host.places import SERIAL_LOG
 from solovirt.hypervisor import logfile
 from solovirt.hypervisor.instance import Instance
 from solovirt.hypervisor.model import InstanceEvent, RunState

@@ -6,15 +6,12 @@ from typing import cast
 import pytest
 
 from solovirt.controllers.vmi import machines as module
-from solovirt.controllers.vmi.machines import qemu_log, sockets_of
+from solovirt.controllers.vmi.machines import qemu_log
 from solovirt.hypervisor.instance import Instance
 from tests.unit.controllers.lab import VMIS, FakeInstance, Lab, lone_vmi
 
 
-def test_places(lab: Lab) -> None:
-    found = sockets_of(lab.paths, "u")
-    assert found.qmp == f"{lab.paths.runtime}/vmi/u/qmp.sock"
-    assert found.serial_log == f"{lab.paths.state}/instances/u/serial.log"
+def test_the_log(lab: Lab) -> None:
     assert qemu_log(lab.paths, "u").name == "qemu.log"
 
 
