@@ -14,6 +14,7 @@ from collections.abc import Callable
 from solovirt.hypervisor import pinning, sockets
 from solovirt.hypervisor.agent import GuestAgent
 from solovirt.hypervisor.console import ConsoleSession
+from solovirt.hypervisor.forward import Forwards
 from solovirt.hypervisor.model import EventKind, Identity, InstanceEvent, Pinning, RunState
 from solovirt.hypervisor.qmp import Qmp
 from solovirt.hypervisor.states import StateTracker, agent_port_open, event_of, port_change
@@ -42,7 +43,7 @@ class Instance:
         self._tracker = StateTracker()
         self._agent_port = ""
         self._console: ConsoleSession | None = None
-        self.forwarding = asyncio.Lock()
+        self.forwarding = Forwards()
         """Held while a port of the guest is forwarded (``hypervisor.forward``)."""
         self._tasks: list[asyncio.Task[None]] = []
         self._gone = asyncio.Event()

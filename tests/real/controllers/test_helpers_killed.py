@@ -1,4 +1,4 @@
-"""kill -9 of a daemon whose machine has firmware, a TPM and shared directories: no helper, socket or state is left over,
+"""kill -9 of a daemon whose machine has firmware, a TPM and shared directories: no helper and no state is left over,
 and what shall be kept with the VM is kept.
 """
 
