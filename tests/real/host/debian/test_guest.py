@@ -1,4 +1,7 @@
-"""The Debian guest under QEMU: one boot for each kind of firmware, and one that must be refused."""
+"""The Debian guest under QEMU: what is in it, and a kernel that secure boot refuses.
+
+BIOS, UEFI and secure boot from its disk are in ``tests/real/e2e/guests``.
+"""
 
 import subprocess
 from pathlib import Path
@@ -49,33 +52,6 @@ def test_kernel_boot_with_a_seed_and_a_network(debian: DebianImage, tmp_path: Pa
         assert "10.0.2.15/24" in guest.run("ip -4 addr")
         assert "NoCloud" in guest.run("cat /run/cloud-init/cloud.cfg")
         assert guest.run("systemctl --failed --no-legend --plain") == ""
-
-
-def test_bios_from_a_sata_disk(debian: DebianImage) -> None:
-    with debianguest.start(debian.disk, device="ide-hd") as guest:
-        debianguest.wait_for_agent(guest)
-
-        assert "BOOT_IMAGE=/vmlinuz" in guest.run("test ! -e /sys/firmware/efi && cat /proc/cmdline")
-        assert guest.run("findmnt --noheadings --output SOURCE,FSTYPE /").split() == ["/dev/sda3", "ext4"]
-
-
-def test_efi_without_secure_boot(debian: DebianImage, tmp_path: Path) -> None:
-    with debianguest.start(debian.disk, *debianguest.efi(tmp_path, secure=False)) as guest:
-        debianguest.wait_for_agent(guest)
-
-        assert guest.run("test -d /sys/firmware/efi && cat /sys/kernel/security/lockdown").startswith("[none]")
-        assert "Secure boot enabled" not in guest.run("dmesg")
-        assert guest.run("test ! -e /run/cloud-init/enabled && systemctl is-active systemd-networkd") == "active"
-
-
-def test_secure_boot_is_on_and_the_kernel_knows(debian: DebianImage, tmp_path: Path) -> None:
-    with debianguest.start(debian.disk, *debianguest.efi(tmp_path, secure=True), secure=True) as guest:
-        debianguest.wait_for_agent(guest)
-
-        assert "Secure boot enabled" in guest.run("dmesg")
-        assert "[integrity]" in guest.run("cat /sys/kernel/security/lockdown")
-        variable = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
-        assert guest.run(f"od -An -tu1 -j4 {variable}") == "1"
 
 
 def test_secure_boot_refuses_a_kernel_that_somebody_changed(debian: DebianImage, tmp_path: Path) -> None:
