@@ -128,7 +128,8 @@ def _flat(flag: Flag, aliases: dict[str, str]) -> dict[str, str]:
 def report(which: str) -> str:
     title, case, manifest = TITLES[which]
     lines, more, reasons = compare(which)
-    text = [f"## {title}", "", f"Manifest: [{manifest}](../{manifest}); golden: [{case}](../tests/golden/{case}/argv.txt).", ""]
+    golden = f"[{case}](../tests/golden/{case}/argv.txt)"
+    text = [f"## {title}", "", f"Manifest: [{manifest}](../{manifest}); golden: {golden}.", ""]
     for line in lines:
         text += ["```diff", f"- {line.flag.shown()}"]
         if line.row is not None:

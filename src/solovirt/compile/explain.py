@@ -84,9 +84,7 @@ def explain(
 
     With ``lines``, a field that the manifest does not have is called what it is: one of ``origins``, or a default.
     """
-    return Explanation(
-        machine.binary, tuple(rows(machine, prefix=prefix, lines=lines, source=source, origins=origins))
-    )
+    return Explanation(machine.binary, tuple(rows(machine, prefix=prefix, lines=lines, source=source, origins=origins)))
 
 
 def rows(

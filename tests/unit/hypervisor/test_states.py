@@ -44,7 +44,7 @@ def test_the_cause_of_a_stop_comes_before_it_and_is_used_once() -> None:
     assert tell(("WATCHDOG", {"action": "pause"}), ("STOP", {})) == (RunState.WATCHDOG, fired)
     assert tell(("WATCHDOG", {"action": "reset"}), ("RESET", {"guest": True, "reason": "guest-reset"})) == (
         RunState.UNKNOWN,
-        [("reset", "guest-reset")],
+        [("watchdog", "reset"), ("reset", "guest-reset")],
     )
 
 

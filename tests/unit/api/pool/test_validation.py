@@ -79,10 +79,8 @@ def test_what_is_wrong_in_the_template_has_its_place() -> None:
     assert found[f"{place}.runStrategy"].startswith(f"{place}.runStrategy: Invalid RunStrategy")
     assert f"{place}.template.spec.hostname" in found
     text = found[f"{place}.dataVolumeTemplates[0]"]
-    assert (
-        text
-        == f"DataVolumeTemplate entry {place}.dataVolumeTemplates[0] must be referenced in the VMI template's 'volumes' list"
-    )  # noqa: E501
+    entry = f"{place}.dataVolumeTemplates[0]"
+    assert text == f"DataVolumeTemplate entry {entry} must be referenced in the VMI template's 'volumes' list"
 
 
 def test_policies() -> None:
