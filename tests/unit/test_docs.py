@@ -62,7 +62,7 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 @each_document
 def test_tests_that_are_named_exist(path: Path) -> None:
-    for place, name in re.findall(r"(tests/(?!unit/a/|real/a/)[\w/-]+(?:\.py)?)(?:::(\w+))?", path.read_text()):
+    for place, name in re.findall(r"(tests/(?!unit/a/|real/a/)[\w/-]+(?:\.\w+)?)(?:::(\w+))?", path.read_text()):
         assert (ROOT / place).exists(), place
         assert not name or f"def {name}(" in text(place), f"{place}::{name}"
 
