@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from solovirt.translate import compute, devices, drives
+from solovirt.translate import compute, devices, drives, whole
 from solovirt.translate.draft import Draft, quantity
 from solovirt.translate.parts import Parts
 from solovirt.translate.words import Flag, parse, size
@@ -16,7 +16,6 @@ from solovirt.translate.words import Flag, parse, size
 _DRIVE_FLAGS = frozenset({"drive", "cdrom", "hda", "hdb", "hdc", "hdd", "fda", "fdb", "sd", "pflash", "mtdblock"})
 _LINKED = frozenset({"blockdev", "netdev", "chardev", "object", "tpmdev"})
 """Flags that mean something only to a device that names them."""
-_ENCRYPTION = ("sev-guest", "sev-snp-guest", "tdx-guest")
 
 
 def read(words: Sequence[str], name: str = "") -> Draft:
@@ -34,6 +33,7 @@ def read(words: Sequence[str], name: str = "") -> Draft:
         if flag.name in _LINKED and not parts.is_used(flag):
             _leftover(draft, parts, flag)
     _absent(draft, parts)
+    whole.read(draft, parts)
     draft.name = name or draft.name
     return draft
 
@@ -50,7 +50,7 @@ def _one(draft: Draft, parts: Parts, flag: Flag) -> None:
     elif flag.name in devices.FLAGS:
         devices.FLAGS[flag.name](draft, parts, flag)
     elif flag.name == "numa":
-        _numa(draft, flag)
+        whole.numa(draft, flag)
     elif flag.name == "acpitable":
         draft.lose(flag.shown(), "ACPI tables come from secrets: firmware.acpi names their volumes")
     elif flag.name not in _LINKED and flag.name not in _DRIVE_FLAGS:
@@ -75,12 +75,6 @@ def _firmware_first(draft: Draft, parts: Parts) -> None:
                 node = parts.nodes.get(below) if isinstance(below, str) else None
 
 
-def _numa(draft: Draft, flag: Flag) -> None:
-    if flag.head == "node" and flag.word("nodeid", "0") == "0":
-        return
-    draft.lose(flag.shown(), "guest NUMA nodes follow the host's: cpu.numa.guestMappingPassthrough")
-
-
 def _leftover(draft: Draft, parts: Parts, flag: Flag) -> None:
     """Backends that no device named."""
     name = flag.word("id")
@@ -98,9 +92,8 @@ def _object(draft: Draft, flag: Flag) -> None:
     kind = flag.head
     if kind.startswith("memory-backend-"):
         _backend(draft, flag)
-    elif kind in _ENCRYPTION:
-        security = {"sev-guest": "sev", "sev-snp-guest": "snp", "tdx-guest": "tdx"}[kind]
-        draft.put(f"domain.launchSecurity.{security}", {})
+    elif kind in whole.ENCRYPTION:
+        whole.encryption(draft, flag)
     elif kind not in ("iothread", "secret", "rng-random", "rng-builtin"):
         draft.lose(flag.shown(), "a manifest has no field for it")
 

@@ -27,7 +27,10 @@ HYPERV = {
     "hv-tlbflush": "tlbflush",
 }
 _CPU = "domain.cpu"
-_MACHINE_OWN = frozenset({"usb", "dump-guest-core", "vmport", "memory-backend", "acpi", "accel", "type", "i8042"})
+_MACHINE_OWN = frozenset({"usb", "dump-guest-core", "vmport", "memory-backend", "acpi", "accel", "type", "i8042"}) | {
+    *("smm", "hpet", "pit", "pflash0", "pflash1", "graphics", "mem-merge", "confidential-guest-support")
+}
+"""The last three are looked at in ``whole``."""
 
 
 def machine(draft: Draft, flag: Flag) -> None:
@@ -40,15 +43,14 @@ def machine(draft: Draft, flag: Flag) -> None:
             draft.lose(flag.shown(), text)
     if flag.on("acpi") is False:
         draft.put("domain.features.acpi.enabled", False)
-    if flag.on("smm"):
-        draft.put("domain.features.smm.enabled", True)
-    if flag.on("hpet") is False:
-        draft.put("domain.clock.timer.hpet.present", False)
-    if flag.on("mem-merge") is False:
-        draft.put("domain.cpu.realtime", {})
+    if (smm := flag.on("smm")) is not None:
+        draft.put("domain.features.smm.enabled", smm)
+    if (hpet := flag.on("hpet")) is not None:
+        draft.put("domain.clock.timer.hpet.present", hpet)
+    if flag.on("pit") is False:
+        draft.put("domain.clock.timer.pit.present", False)
     for key, value in flag.props.items():
-        known = _MACHINE_OWN | {"smm", "hpet", "mem-merge", "pflash0", "pflash1", "graphics"}
-        if key not in known:
+        if key not in _MACHINE_OWN:
             draft.lose(f"-machine {key}={value}", "a manifest has no field for it")
 
 
@@ -79,6 +81,8 @@ def cpu(draft: Draft, flag: Flag) -> None:
         features.append({"name": key, "policy": "require" if text in ("on", "True") else "disable"})
     if features:
         draft.put(f"{_CPU}.features", features)
+    if model not in ("", "host", "max") and "mpx" not in flag.props:
+        draft.note(f"-cpu {model} gets mpx=off, as KubeVirt's named models have it")
 
 
 def _enlightenment(draft: Draft, key: str, text: str) -> bool:
@@ -113,6 +117,8 @@ def _hint(draft: Draft, key: str, text: str) -> bool:
     """Flags of KVM's own interface that have fields."""
     if key == "kvm":
         draft.put("domain.features.kvm.hidden", text == "off")
+    elif key == "kvm-hint-dedicated" and text == "on":
+        draft.put(f"{_CPU}.dedicatedCpuPlacement", True)
     elif key == "kvm-pv-unhalt":
         draft.put("domain.features.pvspinlock.enabled", text == "on")
     elif key == "kvm-pv-eoi":
@@ -193,11 +199,11 @@ def rtc(draft: Draft, flag: Flag) -> None:
         draft.lose(flag.shown(), "local time: put the host's zone into clock.timezone")
     elif base != "utc":
         draft.lose(flag.shown(), f"the clock began at {base}; the manifest can have an offset or a time zone")
-    if flag.word("driftfix") == "slew":
-        draft.put("domain.clock.timer.rtc.tickPolicy", "catchup")
-    if flag.word("clock") == "host" and "clock" in flag.props:
-        draft.put("domain.clock.timer.rtc.track", "wall")
-    elif flag.word("clock") not in ("", "host"):
+    if (policy := {"slew": "catchup", "none": "delay"}.get(flag.word("driftfix"))) is not None:
+        draft.put("domain.clock.timer.rtc.tickPolicy", policy)
+    if (track := {"host": "wall", "vm": "guest"}.get(flag.word("clock"))) is not None:
+        draft.put("domain.clock.timer.rtc.track", track)
+    elif flag.word("clock"):
         draft.lose(f"-rtc clock={flag.word('clock')}", "the manifest knows guest and wall")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from solovirt.kit.jsontypes import Json, JsonObject
-from solovirt.translate import drives
+from solovirt.translate import drives, passthrough
 from solovirt.translate.draft import Draft, quantity
 from solovirt.translate.parts import Parts
 from solovirt.translate.words import Flag, key_values, number, size
@@ -39,7 +39,7 @@ _OWN = (
     "pcie-root-port", "pcie-pci-bridge", "pci-bridge", "ioh3420", "i82801b11-bridge", "qemu-xhci", "nec-usb-xhci",
     "usb-ehci", "ich9-usb-ehci1", "ich9-usb-uhci1", "ich9-usb-uhci2", "ich9-usb-uhci3", "piix3-usb-uhci", "ich9-ahci",
     "ahci", "virtio-scsi-pci", "virtio-scsi-pci-non-transitional", "virtio-scsi-pci-transitional",
-    "virtio-serial-pci", "virtio-serial-pci-non-transitional", "virtio-serial-pci-transitional", "usb-hub",
+    "virtio-serial-pci", "virtio-serial-pci-non-transitional", "virtio-serial-pci-transitional", "usb-hub", "usb-bot",
 )  # fmt: skip
 """Controllers: solovirt adds the ones that the devices need."""
 
@@ -76,19 +76,30 @@ def _network(draft: Draft, nic: JsonObject, netdev: Flag | None) -> None:
     """User-mode networks become the pod network; everything else a network attachment of its own."""
     name, kind = str(nic["name"]), netdev.head if netdev else "user"
     has_pod = any(isinstance(net, dict) and "pod" in net for net in draft.items("networks"))
-    if kind in ("user", "passt", "slirp") and not has_pod:
-        nic["masquerade"] = {}
+    passt = kind == "passt" or (
+        kind == "vhost-user" and netdev is not None and netdev.word("chardev") == f"charnet-{name}"
+    )
+    if (passt or kind in ("user", "slirp")) and not has_pod:
+        nic["passtBinding" if passt else "masquerade"] = {}
         pod: JsonObject = {}
         if netdev and netdev.word("net") not in ("", "10.0.2.0/24"):
             pod["vmNetworkCIDR"] = netdev.word("net")
         draft.add("networks", {"name": name, "pod": pod})
         _forwards(draft, nic, netdev)
+        _dhcp(nic, netdev)
         return
     nic["bridge"] = {}
     target = (netdev.word("br") or netdev.word("ifname") if netdev else "") or name
     draft.add("networks", {"name": name, "multus": {"networkName": target}})
     shown = netdev.shown() if netdev else f"interface {name}"
     draft.lose(shown, f'becomes the network attachment "{target}", which has to be defined')
+
+
+def _dhcp(nic: JsonObject, netdev: Flag | None) -> None:
+    names = {"bootfile": "bootFileName", "tftp-server-name": "tftpServerName"}
+    told: JsonObject = {field: netdev.word(key) for key, field in names.items() if netdev and netdev.word(key)}
+    if told:
+        nic["dhcpOptions"] = told
 
 
 def _forwards(draft: Draft, nic: JsonObject, netdev: Flag | None) -> None:
@@ -198,13 +209,6 @@ def _filesystem(draft: Draft, parts: Parts, flag: Flag) -> None:
     )
 
 
-def _host_device(draft: Draft, parts: Parts, flag: Flag) -> None:
-    what = flag.word("host") or flag.word("sysfsdev") or flag.word("hostaddr") or flag.word("vendorid")
-    name = draft.free_name(flag.word("id").removeprefix("ua-") or "hostdevice", f"{DEVICES}.hostDevices")
-    draft.add(f"{DEVICES}.hostDevices", {"name": name, "deviceName": f"example.com/{name}"})
-    draft.lose(flag.shown(), f"host device {what}: permit it under the resource name example.com/{name}")
-
-
 def _mem(draft: Draft, parts: Parts, flag: Flag) -> None:
     parts.use(parts.objects.get(flag.word("memdev")))
     asked = flag.number("requested-size") or size(flag.word("requested-size"))
@@ -225,7 +229,10 @@ def _serial_port(draft: Draft, parts: Parts, flag: Flag) -> None:
 
 
 def _serial(draft: Draft, parts: Parts, flag: Flag) -> None:
-    parts.use(parts.chardevs.get(flag.word("chardev")))
+    chardev = parts.chardevs.get(flag.word("chardev"))
+    parts.use(chardev)
+    if chardev is not None and chardev.word("id") == "charserial0" and not chardev.word("logfile"):
+        draft.put(f"{DEVICES}.logSerialConsole", False)
     index = flag.number("index")
     if index:
         draft.lose(flag.shown(), "KubeVirt has one serial port")
@@ -274,7 +281,7 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("pvpanic", "pvpanic-pci"), _panic),
     **dict.fromkeys(("vhost-vsock-pci", "vhost-vsock-pci-non-transitional", "vhost-vsock-pci-transitional"), _vsock),
     **dict.fromkeys(("vhost-user-fs-pci",), _filesystem),
-    **dict.fromkeys(("vfio-pci", "vfio-pci-nohotplug", "usb-host"), _host_device),
+    **dict.fromkeys(("vfio-pci", "vfio-pci-nohotplug", "usb-host"), passthrough.device),
     **dict.fromkeys(("virtserialport", "virtconsole"), _serial_port),
     **dict.fromkeys(("isa-serial", "pci-serial"), _serial),
     **dict.fromkeys(

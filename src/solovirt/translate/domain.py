@@ -25,7 +25,7 @@ _UNITS = {
 }  # fmt: skip
 _OWN = frozenset(
     {"name", "uuid", "vcpu", "currentMemory", "memory", "maxMemory", "on_poweroff", "on_crash", "pm", "resource"}
-    | {"iothreads", "metadata", "title", "description", "devices", "sysinfo", "seclabel", "genid"}
+    | {"iothreads", "metadata", "title", "description", "devices", "seclabel", "genid"}
 )
 
 
@@ -148,10 +148,30 @@ def _os(draft: Draft, element: Element) -> None:
         draft.put("domain.firmware.kernelBoot.kernelArgs", arguments)
 
 
+_SYSTEM = {"manufacturer": "KubeVirt", "product": "None", "family": "KubeVirt"}
+"""What KubeVirt has there."""
+_CHASSIS = ("manufacturer", "version", "serial", "asset", "sku")
+
+
+def _sysinfo(draft: Draft, element: Element) -> None:
+    """SMBIOS strings; the uuid is the domain's own."""
+    for table in element:
+        for entry in table.findall("entry"):
+            name, text = entry.get("name") or "", (entry.text or "").strip()
+            if table.tag == "system" and name == "serial":
+                draft.put("domain.firmware.serial", text)
+            elif table.tag == "chassis" and name in _CHASSIS:
+                draft.put(f"domain.chassis.{name}", text)
+            elif (table.tag, name) != ("system", "uuid") and not (table.tag == "system" and _SYSTEM.get(name) == text):
+                draft.lose(f'<sysinfo><{table.tag}><entry name="{name}">{text}', "a manifest has no field for it")
+
+
 def _cpu(draft: Draft, element: Element) -> None:
     mode = element.get("mode") or "custom"
-    if mode in ("host-passthrough", "maximum"):
-        draft.put("domain.cpu.model", "host-passthrough")
+    if mode == "host-passthrough":
+        draft.put("domain.cpu.model", mode)
+    elif mode == "maximum":
+        draft.note('cpu mode "maximum" becomes host-model, which is the same with emulation')
     elif model := _text(element, "model"):
         draft.put("domain.cpu.model", model)
     features: list[Json] = [
@@ -272,6 +292,7 @@ def _cputune(draft: Draft, element: Element) -> None:
 _HANDLERS: dict[str, Callable[[Draft, Element], None]] = {
     "os": _os,
     "cpu": _cpu,
+    "sysinfo": _sysinfo,
     "features": _features,
     "clock": _clock,
     "on_reboot": _on_reboot,

@@ -41,26 +41,32 @@ class Source:
     read_only: bool = False
     direct: bool | None = None
     aio: str = ""
+    reservations: bool = False
 
 
 def device(draft: Draft, parts: Parts, flag: Flag) -> None:
     """A disk device with the drive it names."""
     bus, target = BUSES[flag.head]
+    if any(flag.word("bus") == f"{bridge.word('id')}.0" for bridge in parts.devices("usb-bot")):
+        bus = "usb"
     name = _name(draft, flag.word("id") or flag.word("drive"))
     disk: JsonObject = {"name": name}
     drive = flag.word("drive")
     source = _source(draft, parts, drive) if drive else None
     inner: JsonObject = {"bus": bus}
-    if source and source.read_only and target == "disk" and bus != "sata":
+    if source and source.read_only and target != "cdrom" and bus != "sata":
         inner["readonly"] = True
+    if source and source.reservations and target == "lun":
+        inner["reservation"] = True
     address = _address(flag)
     if bus == "virtio" and address:
         inner["pciAddress"] = address
-    elif bus == "virtio" and flag.word("bus") not in ("", "pci.0", "pcie.0"):
+    elif bus == "virtio" and flag.word("bus") not in ("", "pci.0", "pcie.0", "pci-bridge"):
         draft.lose(flag.shown(), "its PCI address: solovirt gives every device a root port of its own")
     disk[target] = inner
     _details(draft, flag, disk, source)
     draft.add("domain.devices.disks", disk)
+    parts.disks.append((disk, flag))
     if bus == "virtio" and (flag.number("num-queues") or 0) > 1:
         draft.put("domain.devices.blockMultiQueue", True)
     if source is not None:
@@ -133,8 +139,6 @@ def _details(draft: Draft, flag: Flag, disk: JsonObject, source: Source | None) 
     if sizes["logical"] or sizes["physical"]:
         custom: JsonObject = {key: value for key, value in sizes.items() if value}
         disk["blockSize"] = {"custom": custom}
-    if flag.word("iothread"):
-        disk["dedicatedIOThread"] = True
     for key in ("wwn", "vendor", "product", "rotation_rate", "bps", "iops", "throttling"):
         if flag.word(key):
             draft.lose(f"{key}={flag.word(key)} of {disk['name']}", "a manifest has no field for it")
@@ -171,6 +175,9 @@ def _bottom(parts: Parts, node: Flag, found: Source, depth: int) -> None:
     found.kind = last.word("driver", "file")
     found.path = last.word("filename") or last.word("path") or last.word("uri")
     found.aio = last.word("aio")
+    if manager := last.word("pr-manager"):
+        parts.use(parts.objects.get(manager))
+        found.reservations = True
     cache = last.props.get("cache")
     if isinstance(cache, dict):
         found.direct = Flag("", "", "", cache).on("direct")
@@ -250,4 +257,4 @@ def _efi(draft: Draft) -> Json:
     domain = draft.spec.get("domain")
     features = domain.get("features") if isinstance(domain, dict) else None
     smm = features.get("smm") if isinstance(features, dict) else None
-    return {"secureBoot": True} if smm else {"secureBoot": False}
+    return {"secureBoot": isinstance(smm, dict) and smm.get("enabled") is not False}

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from solovirt.translate import libvirtdevices
+from solovirt.translate import libvirtdevices, libvirtlosses
 from solovirt.translate.compute import HYPERV
 from solovirt.translate.draft import Loss
 from solovirt.translate.parts import Parts
@@ -47,6 +47,7 @@ def write(words: Sequence[str], name: str) -> Exported:
     domain.append(_clock(by_name, flags))
     _lifecycle(domain, flags)
     domain.append(libvirtdevices.write(parts, binary, losses))
+    losses += libvirtlosses.unsaid(parts)
     indent(domain)
     return Exported(tostring(domain, encoding="unicode") + "\n", tuple(losses))
 

@@ -213,7 +213,10 @@ def _sound(writer: Writer, flag: Flag) -> None:
 
 
 def _panic(writer: Writer, flag: Flag) -> None:
-    writer.add("panic", {"model": "pvpanic" if flag.head == "pvpanic-pci" else "isa"})
+    if flag.head == "pvpanic-pci":
+        writer.losses.append(Loss(flag.shown(), 'libvirt 9.1 or newer has <panic model="pvpanic"/>: add it by hand'))
+    else:
+        writer.add("panic", {"model": "isa"})
 
 
 def _vsock(writer: Writer, flag: Flag) -> None:
@@ -240,7 +243,7 @@ def _redirect(writer: Writer, flag: Flag) -> None:
 def _host_pci(writer: Writer, flag: Flag) -> None:
     match = re.fullmatch(r"([0-9a-f]{4}):([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])", flag.word("host"))
     if match is None:
-        writer.losses.append(Loss(flag.shown(), "mediated devices are not written"))
+        writer.losses.append(Loss(flag.shown(), "mediated devices, and those not found here, are not written"))
         return
     device = writer.add("hostdev", {"mode": "subsystem", "type": "pci", "managed": "no"})
     source = SubElement(device, "source")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from solovirt.kit.jsontypes import JsonObject
 from solovirt.translate.words import Flag
 
 
@@ -19,6 +20,8 @@ class Parts:
     chardevs: dict[str, Flag] = field(default_factory=dict)
     objects: dict[str, Flag] = field(default_factory=dict)
     tpmdevs: dict[str, Flag] = field(default_factory=dict)
+    disks: list[tuple[JsonObject, Flag]] = field(default_factory=list)
+    """What became a disk of the manifest, with its device, in order."""
     used: set[int] = field(default_factory=set)
 
     @classmethod

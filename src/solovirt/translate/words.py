@@ -139,7 +139,7 @@ def _flag(name: str, text: str) -> Flag:
         head_word = named
     elif key and head_word:
         props = {key: head_word, **props}
-    return Flag(name, text, head_word, _nested(props))
+    return Flag(name, text, head_word, props if name == "cpu" else _nested(props))
 
 
 def _json(name: str, text: str) -> JsonObject:

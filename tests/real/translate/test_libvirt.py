@@ -9,10 +9,20 @@ from pathlib import Path
 import pytest
 
 from solovirt.compile import render
-from solovirt.translate import domain, libvirt
+from solovirt.translate import argv, domain, libvirt
 from tests.golden import cases
+from tests.unit.translate.helpers import at
 
 pytestmark = pytest.mark.real
+MAIN = [f"domain.{field}" for field in ("machine.type", "cpu.sockets", "cpu.cores", "cpu.threads", "cpu.model")]
+MAIN += [
+    "domain.memory.guest",
+    "domain.firmware.uuid",
+    "domain.firmware.serial",
+    "domain.chassis",
+    "domain.firmware.bootloader.efi",
+]
+MAIN += ["domain.devices.rng", "domain.devices.autoattachMemBalloon", "domain.devices.watchdog.i6300esb"]
 
 
 def test_every_golden_is_a_domain_for_libvirt(tmp_path: Path) -> None:
@@ -25,5 +35,7 @@ def test_every_golden_is_a_domain_for_libvirt(tmp_path: Path) -> None:
         done = subprocess.run([validate, str(file), "domain"], capture_output=True, text=True, timeout=60)
         if done.returncode:
             refused[name] = done.stdout + done.stderr
-        domain.read(file.read_text())
+        again = domain.read(file.read_text())
+        first = argv.read(render.argv(cases.load(name).machine()))
+        assert [at(again, field) for field in MAIN] == [at(first, field) for field in MAIN], name
     assert refused == {}

@@ -77,7 +77,7 @@ def test_vcpus_that_fill_no_socket_are_told() -> None:
     [
         "-machine pc-i440fx-7.2", "-machine q35,nvdimm=on", "-cpu qemu64,tsc-frequency=1", "-m 1G,slots=4",
         "-smp 4,dies=2,cores=2", "-smbios type=2,asset=x", "-smbios type=1,product=mine", "-rtc base=localtime",
-        "-rtc base=2020-01-01", "-rtc clock=vm", "-global virtio-blk.x=1", "-boot order=d", "-accel hvf",
+        "-rtc base=2020-01-01", "-rtc clock=rt", "-global virtio-blk.x=1", "-boot order=d", "-accel hvf",
         "-action panic=pause", "-icount 7", "-bios mine.bin",
     ],
 )  # fmt: skip

@@ -156,3 +156,14 @@ def test_many_losses_take_no_time() -> None:
     draft = domain.read(of("".join(f"<x{number}/>" for number in range(50_000))))
     assert len(draft.losses) == 50_000
     assert time.monotonic() - began < 5
+
+
+def test_smbios_strings() -> None:
+    system = '<entry name="serial">S-1</entry><entry name="uuid">u</entry><entry name="family">KubeVirt</entry>'
+    system += '<entry name="product">Mine</entry>'
+    chassis = '<entry name="asset">A-1</entry>'
+    text = f"<sysinfo type='smbios'><system>{system}</system><chassis>{chassis}</chassis></sysinfo>"
+    draft = domain.read(f"<domain type='kvm'>{text}</domain>")
+    assert at(draft, "domain.firmware.serial") == "S-1"
+    assert at(draft, "domain.chassis") == {"asset": "A-1"}
+    assert [what for what in lost(draft) if "sysinfo" in what] == ['<sysinfo><system><entry name="product">Mine']

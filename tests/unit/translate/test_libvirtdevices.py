@@ -18,7 +18,7 @@ from tests.unit.translate.test_libvirt import xml
         ("-device i6300esb -action watchdog=poweroff", "watchdog", "action", "poweroff"),
         ("-device tpm-crb", "tpm/backend", "persistent_state", "yes"),
         ("-device AC97", "sound", "model", "ac97"),
-        ("-device pvpanic-pci", "panic", "model", "pvpanic"),
+        ("-device pvpanic", "panic", "model", "isa"),
         ("-device vhost-vsock-pci,guest-cid=9", "vsock/cid", "address", "9"),
         ("-device vfio-pci,host=0000:01:00.1", "hostdev/source/address", "function", "0x1"),
         ("-vnc vnc=unix:/v", "graphics", "socket", "/v"),
