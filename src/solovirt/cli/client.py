@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from solovirt import __version__
 from solovirt.cli import http
 from solovirt.cli.endpoint import Endpoint
-from solovirt.kit.errors import Cause, SolovirtError, TimedOut, Unavailable
+from solovirt.kit.errors import BadRequest, Cause, SolovirtError, TimedOut, Unavailable
 from solovirt.kit.jsontypes import Json, JsonObject, get_list, get_object, get_str
 
 EXTENSIONS = "subresources.solovirt.io"
@@ -146,7 +146,12 @@ def quote(text: str) -> str:
 
 
 def path_of(group: str, version: str, plural: str, namespace: str = "", name: str = "", subresource: str = "") -> str:
-    """``/apis/kubevirt.io/v1/namespaces/default/virtualmachines/name/start``; the empty group is the core one."""
+    """``/apis/kubevirt.io/v1/namespaces/default/virtualmachines/name/start``; the empty group is the core one.
+
+    Raises ``BadRequest`` for a name that would be a path (``vm/NAME`` where only NAME is meant).
+    """
+    if "/" in name:
+        raise BadRequest(f"{name!r} is no name", hint=f"give {name.rpartition('/')[2]!r} alone")
     parts = ["/apis", group, version] if group else ["/api", version]
     if namespace:
         parts += ["namespaces", quote(namespace)]

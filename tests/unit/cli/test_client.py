@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from solovirt.cli.client import ApiError, Client, path_of, quote
 from solovirt.cli.endpoint import Endpoint
+from solovirt.kit.errors import BadRequest
 from tests.support.apiserver import Answer, FakeApi, status
 
 
@@ -26,7 +27,7 @@ def test_paths() -> None:
     assert path_of("kubevirt.io", "v1", "virtualmachines", "n", "x", "start") == (
         "/apis/kubevirt.io/v1/namespaces/n/virtualmachines/x/start"
     )
-    assert path_of("g", "v1", "things", "../a", "b/c") == "/apis/g/v1/namespaces/..%2Fa/things/b%2Fc"
+    assert path_of("g", "v1", "things", "../a", "b?c") == "/apis/g/v1/namespaces/..%2Fa/things/b%3Fc"
 
 
 def test_json_both_ways(api: FakeApi, client: Client) -> None:
@@ -68,3 +69,9 @@ def test_warnings_reach_stderr(api: FakeApi, client: Client, capsys: pytest.Capt
     api.on("GET", "/x", Answer({}, headers={"Warning": '299 - "unknown field \\"spec.x\\""'}))
     client.get("/x")
     assert capsys.readouterr().err == 'Warning: unknown field "spec.x"\n'
+
+
+def test_a_name_is_no_path() -> None:
+    assert path_of("g", "v1", "things", "n", "a b").endswith("/namespaces/n/things/a%20b")
+    with pytest.raises(BadRequest, match=r"'vm/web' is no name \(give 'web' alone\)"):
+        path_of("g", "v1", "things", "n", "vm/web")
