@@ -111,9 +111,7 @@ class Layout:
         return {device: place.pin() for device, place in sorted(self.places.items())}
 
 
-def allocate(
-    endpoints: Sequence[Endpoint], pins: Mapping[str, str], memory: int, *, on_root: bool = False
-) -> Layout:
+def allocate(endpoints: Sequence[Endpoint], pins: Mapping[str, str], memory: int, *, on_root: bool = False) -> Layout:
     """A slot for every endpoint; ``memory`` (bytes) decides how many spare ports there are. ``on_root`` takes slots of
     pcie.0 before root ports, as the annotation kubevirt.io/placePCIDevicesOnRootComplex asks.
 
