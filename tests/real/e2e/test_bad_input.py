@@ -77,8 +77,10 @@ YAML = [
 ]  # fmt: skip
 
 FIELDS = [
-    Case("unsupported", changed(f"{DOMAIN}.devices.gpus", [{"name": "g", "deviceName": "x"}]),
-         (f"{DOMAIN}.devices.gpus: known to KubeVirt, not supported yet",)),
+    Case("unsupported", changed(f"{DOMAIN}.devices.watchdog", {"name": "w", "diag288": {"action": "reset"}}),
+         (f"{DOMAIN}.devices.watchdog", "amd64 only supports I6300ESB")),
+    Case("not-from-users", changed("spec.template.spec.utilityVolumes", [{"name": "u", "claimName": "c"}]),
+         ("spec.template.spec.utilityVolumes",)),
     Case("type", changed(f"{DOMAIN}.cpu", {"cores": "two"}), (f"{DOMAIN}.cpu.cores", "<stdin>:")),
     Case("quantity", changed(f"{DOMAIN}.memory", {"guest": "2 GB"}), (f"{DOMAIN}.memory.guest", "2 GB")),
     Case("negative", changed(f"{DOMAIN}.memory", {"guest": "-1Gi"}), (f"{DOMAIN}.memory.guest",)),
