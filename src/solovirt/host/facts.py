@@ -160,4 +160,5 @@ def _labelled(host: HostFacts) -> HostFacts:
 
 def dump(facts: HostFacts) -> str:
     """``facts`` as text that ``load`` takes: sorted, so that two hosts can be compared with diff."""
-    return msgspec.json.format(msgspec.json.encode(facts, order="deterministic"), indent=1).decode() + "\n"
+    plain = msgspec.to_builtins(facts, str_keys=True)
+    return msgspec.json.format(msgspec.json.encode(plain, order="deterministic"), indent=1).decode() + "\n"

@@ -1,12 +1,13 @@
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solovirt.host import facts, packages, qemu_probe
-from solovirt.host.model.facts import HostFacts, QemuFacts
+from solovirt.host.model.facts import HostFacts, HostNode, QemuFacts
 from solovirt.kit.errors import HostError
 from solovirt.kit.paths import Paths
 
@@ -183,3 +184,13 @@ def test_unknown_facts_name_the_known_ones() -> None:
         facts.load("qemu-1.0")
 
     assert "qemu-7.2" in caught.value.hint
+
+
+def test_dumped_facts_are_read_back(tmp_path: Path) -> None:
+    """Also those whose keys are numbers: page sizes."""
+    known = facts.load("qemu-7.2")
+    node = HostNode(0, (0, 1), memory=1 << 30, hugepages={2 << 20: 4, 1 << 30: 0})
+    host = msgspec.structs.replace(known, nodes=(node,))
+    file = tmp_path / "host.json"
+    file.write_text(facts.dump(host))
+    assert facts.load(str(file)) == host
