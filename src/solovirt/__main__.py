@@ -1,8 +1,6 @@
 """``python -m solovirt`` is the ``solovirt`` command."""
 
-import sys
-
-from solovirt.cli.main import main
+from solovirt.cli.main import command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -41,6 +40,8 @@ class Cache(Generic[T]):
 
     def put(self, key: JsonObject, value: T) -> None:
         """Keep ``value``, whole or not at all."""
+        import tempfile
+
         data = json.encode({"key": key, "value": msgspec.to_builtins(value)})
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

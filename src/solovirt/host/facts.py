@@ -11,8 +11,8 @@ import re
 import socket
 from collections.abc import Mapping
 from functools import partial
-from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,6 +24,9 @@ from solovirt.kit.errors import HostError
 from solovirt.kit.json import JsonObject
 from solovirt.kit.offload import to_thread
 from solovirt.kit.paths import Paths
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 PROBE_VERSION = 2
 """Part of the cache key: raise it when ``qemu_probe`` asks for more."""
@@ -128,9 +131,15 @@ def node_name(hostname: str) -> str:
     return label or "localhost"
 
 
+def _shipped() -> Traversable:
+    from importlib import resources
+
+    return resources.files("solovirt.host") / "recorded"
+
+
 def recorded() -> list[str]:
     """Names of the facts that ship with solovirt."""
-    folder = resources.files("solovirt.host") / "recorded"
+    folder = _shipped()
     return sorted(entry.name.removesuffix(".json") for entry in folder.iterdir() if entry.name.endswith(".json"))
 
 
@@ -138,7 +147,7 @@ def load(name_or_path: str) -> HostFacts:
     """Recorded facts: one of ``recorded()``, or a JSON file. Raises ``HostError`` (reason ``InvalidFacts``)."""
     try:
         if name_or_path in recorded():
-            data = (resources.files("solovirt.host") / "recorded" / f"{name_or_path}.json").read_bytes()
+            data = (_shipped() / f"{name_or_path}.json").read_bytes()
             return _labelled(msgspec.json.decode(data, type=HostFacts))
         return msgspec.json.decode(Path(name_or_path).read_bytes(), type=HostFacts)
     except FileNotFoundError:

@@ -5,8 +5,7 @@ QEMU counts on from what it is told, so the offset is worked out once, when the 
 
 from __future__ import annotations
 
-import zoneinfo
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from solovirt.api.kubevirt.spec.clock import Clock
 from solovirt.kit.errors import HostError
@@ -37,7 +36,10 @@ def base(clock: Clock | None, now: datetime | None = None) -> str:
         ) from None
 
 
-def _zone(name: str) -> zoneinfo.ZoneInfo:
+def _zone(name: str) -> tzinfo:
+    # Few machines have a time zone, and it imports much.
+    import zoneinfo
+
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

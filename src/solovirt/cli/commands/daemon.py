@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import select
@@ -21,6 +22,8 @@ daemon finds them again. examples:
 """
 
 STOP_TIMEOUT = 30.0
+PYTHONS_OWN = (700, 10, 10)
+"""How often the collector looks for cycles: what runs for ever has some, other than a short command."""
 
 
 def add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
@@ -34,6 +37,7 @@ def run(args: argparse.Namespace, context: Context, verb: str) -> int:
         from solovirt.kit.paths import from_environment
         from solovirt.server.daemon import run as run_daemon
 
+        gc.set_threshold(*PYTHONS_OWN)
         return run_daemon(from_environment())
     found = status()
     if args.action == "status":
