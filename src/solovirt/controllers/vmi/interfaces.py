@@ -25,13 +25,13 @@ def merge(domain: list[InterfaceStatus], guest: Sequence[Interface]) -> list[Int
             merged.append(ours)
             continue
         left.remove(theirs)
-        addresses = _addresses(theirs)
+        addresses = _known(ours, _addresses(theirs))
         merged.append(
             InterfaceStatus(
                 name=ours.name,
                 mac=ours.mac,
-                ip_address=addresses[0] if addresses else ours.ip_address,
-                ip_addresses=addresses or ours.ip_addresses,
+                ip_address=addresses[0] if addresses else "",
+                ip_addresses=addresses,
                 interface_name=theirs.name,
                 info_source="domain, guest-agent",
                 queue_count=ours.queue_count,
@@ -51,6 +51,13 @@ def _guest_only(found: Interface) -> InterfaceStatus:
         interface_name=found.name,
         info_source="guest-agent",
     )
+
+
+def _known(ours: InterfaceStatus, theirs: list[str]) -> list[str]:
+    """The guest's word; until it has an IPv4 address, ours is the one that DHCP is about to give."""
+    if any(":" not in address for address in theirs):
+        return theirs
+    return [*ours.ip_addresses, *(address for address in theirs if address not in ours.ip_addresses)]
 
 
 def _addresses(found: Interface) -> list[str]:

@@ -30,6 +30,13 @@ def test_a_guest_without_addresses_keeps_what_we_gave() -> None:
     assert merged.ip_address == "10.0.2.2"
 
 
+def test_a_guest_that_waits_for_dhcp_keeps_what_we_gave() -> None:
+    """Its link-local address comes first, and nobody can reach it there."""
+    (merged,) = merge([OURS], [guest("eth0", OURS.mac, "fe80::1")])
+    assert merged.ip_address == "10.0.2.2"
+    assert merged.ip_addresses == ["10.0.2.2", "fe80::1"]
+
+
 def test_what_only_the_guest_knows_comes_last() -> None:
     merged = merge([OURS], [guest("docker0", "02:42:00:00:00:01", "172.17.0.1")])
     assert [(nic.interface_name, nic.info_source) for nic in merged] == [("", "domain"), ("docker0", "guest-agent")]
