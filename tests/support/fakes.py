@@ -47,6 +47,14 @@ class FakeOperations:
         self.result = ExecResult(exit_code=3, signal=None, stdout=b"out\n", stderr=b"\xff", stdout_truncated=True)
         self.exec_request: ExecRequest | None = None
 
+    @property
+    def guest(self) -> FakeOperations:
+        return self
+
+    @property
+    def machine(self) -> FakeOperations:
+        return self
+
     def _note(self, verb: str, namespace: str, name: str, **options: object) -> None:
         self.calls.append((verb, namespace, name, options))
         if self.failure is not None:

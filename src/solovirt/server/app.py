@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket
 from solovirt.kit import json
 from solovirt.kit.errors import SolovirtError
 from solovirt.kit.json import JsonObject
-from solovirt.server import origin, subresources, versions
+from solovirt.server import actions, origin, subresources, versions
 from solovirt.server.call import Services
 from solovirt.server.console import Console
 from solovirt.server.discovery import Discovery
@@ -37,7 +37,7 @@ def build(objects: Objects, operations: Operations, images: Images, *, lifetime:
 
 def _routes(services: Services) -> list[Route | WebSocketRoute]:
     discovery, resources = Discovery(), Resources(services)
-    console = "/namespaces/{namespace}/" + f"{subresources.VMIS}/" + "{name}/" + subresources.CONSOLE
+    console = "/namespaces/{namespace}/" + f"{actions.VMIS}/" + "{name}/" + subresources.CONSOLE
     return [
         Route("/apis/{group}/{version}/{rest:path}", _Endpoint(resources.serve), methods=_METHODS),
         Route("/api/{version}/{rest:path}", _Endpoint(resources.serve), methods=_METHODS),

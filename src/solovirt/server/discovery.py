@@ -18,15 +18,15 @@ from solovirt.api.meta import KubeObject
 from solovirt.api.resource import Resource
 from solovirt.kit import json
 from solovirt.kit.json import Json, JsonObject
-from solovirt.server import extensions, negotiation, scale, subresources
+from solovirt.server import actions, extensions, negotiation, scale, subresources
 from solovirt.server.errors import page_not_found
 from solovirt.server.negotiation import DISCOVERY_TYPE, JSON
 
 _STATUS_VERBS = ("get", "patch", "update")
 _METHOD_VERBS: Mapping[str, str] = {"GET": "get", "PUT": "update", "POST": "create", "DELETE": "delete"}
 _KINDS: Mapping[str, str] = {
-    subresources.VMS: "VirtualMachine",
-    subresources.VMIS: "VirtualMachineInstance",
+    actions.VMS: "VirtualMachine",
+    actions.VMIS: "VirtualMachineInstance",
     extensions.IMAGES: "Image",
 }
 

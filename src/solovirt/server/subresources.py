@@ -6,17 +6,13 @@ YAML, with or without a Content-Type: virtctl sends none.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from solovirt.kit import json
 from solovirt.kit.errors import BadRequest
-from solovirt.kit.json import JsonObject
-from solovirt.server import bodies, expanding, parameters, versions
+from solovirt.server import bodies, expanding, versions
+from solovirt.server.actions import VMIS, VMS, Actions, Target, answer, dry_run, options, seconds
 from solovirt.server.call import Services
 from solovirt.server.errors import method_not_allowed, page_not_found
 from solovirt.server.requestinfo import RequestInfo
@@ -25,22 +21,6 @@ GROUP = "subresources.kubevirt.io"
 VERSIONS = ("v1", "v1alpha3")
 CONSOLE = "console"
 EXPAND_VM = "expand-vm-spec"
-
-VMS = "virtualmachines"
-VMIS = "virtualmachineinstances"
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One subresource request."""
-
-    request: Request
-    services: Services
-    namespace: str
-    name: str
-
-
-Handler = Callable[[Target], Awaitable[ASGIApp]]
 
 
 async def serve(request: Request, services: Services, info: RequestInfo) -> ASGIApp:
@@ -67,7 +47,7 @@ async def _in_namespace(request: Request, services: Services, info: RequestInfo)
     if request.method != "PUT":
         raise method_not_allowed()
     body = await bodies.read_object(request)
-    return _answer(expanding.expand_given(services.objects, info.namespace, body))
+    return answer(expanding.expand_given(services.objects, info.namespace, body))
 
 
 async def _group_level(request: Request, plural: str) -> Response:
@@ -76,70 +56,68 @@ async def _group_level(request: Request, plural: str) -> Response:
     if request.method != "GET":
         raise method_not_allowed()
     if plural == "version":
-        return _answer(versions.kubevirt())
-    return _answer({"apiserver": {"connectivity": "ok", "version": versions.kubernetes()}})
+        return answer(versions.kubevirt())
+    return answer({"apiserver": {"connectivity": "ok", "version": versions.kubernetes()}})
 
 
 async def _start(target: Target) -> Response:
-    options = await _options(target, {"paused": bool})
+    given = await options(target, {"paused": bool})
     await target.services.operations.start(
-        target.namespace, target.name, paused=options.get("paused") is True, dry_run=_dry_run(options)
+        target.namespace, target.name, paused=given.get("paused") is True, dry_run=dry_run(given)
     )
     return Response(status_code=202)
 
 
 async def _stop(target: Target) -> Response:
-    options = await _options(target, {"gracePeriod": int})
+    given = await options(target, {"gracePeriod": int})
     await target.services.operations.stop(
-        target.namespace, target.name, grace_period=_seconds(options, "gracePeriod"), dry_run=_dry_run(options)
+        target.namespace, target.name, grace_period=seconds(given, "gracePeriod"), dry_run=dry_run(given)
     )
     return Response(status_code=202)
 
 
 async def _restart(target: Target) -> Response:
-    options = await _options(target, {"gracePeriodSeconds": int})
-    grace = _seconds(options, "gracePeriodSeconds")
+    given = await options(target, {"gracePeriodSeconds": int})
+    grace = seconds(given, "gracePeriodSeconds")
     if grace:
         raise BadRequest("For force restart, only gracePeriod=0 is supported for now", field="gracePeriodSeconds")
-    await target.services.operations.restart(
-        target.namespace, target.name, grace_period=grace, dry_run=_dry_run(options)
-    )
+    await target.services.operations.restart(target.namespace, target.name, grace_period=grace, dry_run=dry_run(given))
     return Response(status_code=202)
 
 
 async def _pause(target: Target) -> Response:
-    options = await _options(target, {})
-    await target.services.operations.pause(target.namespace, target.name, dry_run=_dry_run(options))
+    given = await options(target, {})
+    await target.services.operations.machine.pause(target.namespace, target.name, dry_run=dry_run(given))
     return Response(status_code=200)
 
 
 async def _unpause(target: Target) -> Response:
-    options = await _options(target, {})
-    await target.services.operations.unpause(target.namespace, target.name, dry_run=_dry_run(options))
+    given = await options(target, {})
+    await target.services.operations.machine.unpause(target.namespace, target.name, dry_run=dry_run(given))
     return Response(status_code=200)
 
 
 async def _guest_os_info(target: Target) -> Response:
-    return _answer(await target.services.operations.guest_os_info(target.namespace, target.name))
+    return answer(await target.services.operations.guest.guest_os_info(target.namespace, target.name))
 
 
 async def _user_list(target: Target) -> Response:
-    return _answer(await target.services.operations.user_list(target.namespace, target.name))
+    return answer(await target.services.operations.guest.user_list(target.namespace, target.name))
 
 
 async def _filesystem_list(target: Target) -> Response:
-    return _answer(await target.services.operations.filesystem_list(target.namespace, target.name))
+    return answer(await target.services.operations.guest.filesystem_list(target.namespace, target.name))
 
 
 async def _expand(target: Target) -> Response:
-    return _answer(expanding.expand_stored(target.services.objects, target.namespace, target.name))
+    return answer(expanding.expand_stored(target.services.objects, target.namespace, target.name))
 
 
 async def _console_without_upgrade(target: Target) -> Response:
     raise BadRequest("websocket: the client is not using the websocket protocol: no 'upgrade' in its request")
 
 
-ACTIONS: Mapping[tuple[str, ...], Mapping[str, Handler]] = {
+ACTIONS: Actions = {
     (VMS, "start"): {"PUT": _start},
     (VMS, "stop"): {"PUT": _stop},
     (VMS, "restart"): {"PUT": _restart},
@@ -151,37 +129,3 @@ ACTIONS: Mapping[tuple[str, ...], Mapping[str, Handler]] = {
     (VMIS, "userlist"): {"GET": _user_list},
     (VMIS, "filesystemlist"): {"GET": _filesystem_list},
 }
-
-
-async def _options(target: Target, fields: Mapping[str, type]) -> JsonObject:
-    """The body's options. Raises BadRequest for unknown fields and wrong types: nothing is accepted and ignored."""
-    options = await bodies.read_options(target.request)
-    known: dict[str, type] = {"dryRun": list, "kind": str, "apiVersion": str, **fields}
-    for key, value in options.items():
-        wanted = known.get(key)
-        if wanted is None:
-            raise BadRequest(f'strict decoding error: unknown field "{key}"', field=key)
-        if value is not None and type(value) is not wanted:
-            raise BadRequest(f"{key}: expected {_WORDS[wanted]}", field=key)
-    return options
-
-
-_WORDS: Mapping[type, str] = {list: "a list", str: "a string", bool: "true or false", int: "an integer"}
-
-
-def _seconds(options: JsonObject, key: str) -> int | None:
-    value = options.get(key)
-    if not isinstance(value, int):
-        return None
-    if value < 0:
-        raise BadRequest(f"{key}: must not be negative", field=key)
-    return value
-
-
-def _dry_run(options: JsonObject) -> bool:
-    values = options.get("dryRun")
-    return parameters.is_dry_run([str(value) for value in values], "Options") if isinstance(values, list) else False
-
-
-def _answer(body: JsonObject) -> Response:
-    return Response(json.encode(body), media_type="application/json")

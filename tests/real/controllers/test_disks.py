@@ -68,7 +68,7 @@ async def apply(home: Home, text: bytes) -> None:
 
 
 async def shell(home: Home, script: str) -> ExecResult:
-    return await home.manager.operations.guest_exec("default", "hello", Command(("sh", "-c", script)))
+    return await home.manager.operations.guest.guest_exec("default", "hello", Command(("sh", "-c", script)))
 
 
 async def test_disks(home: Home) -> None:

@@ -108,7 +108,7 @@ def ready(home: Home) -> tuple[str, str]:
 
 
 async def in_guest(home: Home, *words: str) -> str:
-    result = await home.manager.operations.guest_exec("default", "hello", Command(words))
+    result = await home.manager.operations.guest.guest_exec("default", "hello", Command(words))
     return result.stdout.decode().strip()
 
 
@@ -141,7 +141,7 @@ async def test_probes_and_credentials(home: Home) -> None:
     await _handlers(home)
     await _credentials(home)
     with pytest.raises(Forbidden, match="Pausing VMIs with LivenessProbe"):
-        await home.manager.operations.pause("default", "hello")
+        await home.manager.operations.machine.pause("default", "hello")
     status = home.vmi().status
     assert status.qos_class == "Burstable"
     assert {one.name: one.size > 0 for one in status.volume_status} == {"root": True, "cloudinit": True}

@@ -38,11 +38,11 @@ async def test_a_manifest_becomes_a_guest_and_goes_again(home: Home) -> None:
     assert nic.mac.startswith("02:")
     await home.until(lambda: home.vmi().status.guest_os_info is not None)
     operations = home.manager.operations
-    result = await operations.guest_exec(
+    result = await operations.guest.guest_exec(
         "default", "hello", Command(("sh", "-c", "cat; echo $WORD >&2; exit 3"), ("WORD=x",), b"in")
     )
     assert (result.exit_code, result.stdout, result.stderr) == (3, b"in", b"x\n")
-    info = await operations.guest_os_info("default", "hello")
+    info = await operations.guest.guest_os_info("default", "hello")
     assert get_str(info, "hostname") == "hello"
     assert isinstance((await operations.filesystem_list("default", "hello"))["items"], list)
     explanation = await operations.explain("default", "hello")
@@ -69,11 +69,11 @@ async def _consoles(home: Home) -> None:
 
 async def _pausing(home: Home) -> None:
     operations = home.manager.operations
-    await operations.pause("default", "hello")
+    await operations.machine.pause("default", "hello")
     await home.until(lambda: home.shown() == "Paused")
     with pytest.raises(Conflict, match="VMI is already paused"):
-        await operations.pause("default", "hello")
-    await operations.unpause("default", "hello")
+        await operations.machine.pause("default", "hello")
+    await operations.machine.unpause("default", "hello")
     await home.until(lambda: home.shown() == "Running")
 
 
@@ -128,7 +128,7 @@ async def test_a_crash_is_told_and_the_machine_comes_back_after_its_back_off(hom
         await home.manager.operations.stop("default", "hello")
     await home.manager.operations.start("default", "hello", paused=True)
     await home.until(lambda: home.shown() == "Paused")
-    await home.manager.operations.unpause("default", "hello")
+    await home.manager.operations.machine.unpause("default", "hello")
     await home.until(lambda: home.shown() == "Running")
     await home.manager.operations.stop("default", "hello", grace_period=0)
     await home.until(lambda: home.find_vmi() is None)
@@ -138,7 +138,7 @@ async def test_a_deadline_and_a_sweep_survive_the_daemon(home: Home) -> None:
     await home.hello("Manual")
     await home.manager.operations.start("default", "hello", paused=True)
     await home.until(lambda: home.shown() == "Paused")
-    await home.manager.operations.unpause("default", "hello")
+    await home.manager.operations.machine.unpause("default", "hello")
     # A guest in its firmware does not hear the power button.
     uid = home.vmi().metadata.uid
     await home.objects.delete(VMIS, "default", "hello", grace_period=3)

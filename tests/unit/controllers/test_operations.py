@@ -92,12 +92,12 @@ async def test_a_paused_start_waits(lab: Lab) -> None:
     assert lab.shown() == "Paused"
     assert lab.vm().spec.run_strategy == "Always"
     assert lab.host.machine.calls == []
-    await operations(lab).unpause(*HERE)
+    await operations(lab).machine.unpause(*HERE)
     await lab.settle()
     assert lab.shown() == "Running"
-    assert await refusal(operations(lab).unpause(*HERE)) == "VMI is not paused"
-    await operations(lab).pause(*HERE)
-    assert await refusal(operations(lab).pause(*HERE)) == "VMI is already paused"
+    assert await refusal(operations(lab).machine.unpause(*HERE)) == "VMI is not paused"
+    await operations(lab).machine.pause(*HERE)
+    assert await refusal(operations(lab).machine.pause(*HERE)) == "VMI is already paused"
 
 
 async def test_a_shorter_grace(lab: Lab) -> None:
@@ -130,7 +130,7 @@ async def test_dry_runs_change_nothing(lab: Lab) -> None:
     revision = lab.objects.revision
     await operations(lab).stop(*HERE, grace_period=0, dry_run=True)
     await operations(lab).restart(*HERE, grace_period=0, dry_run=True)
-    await operations(lab).pause(*HERE, dry_run=True)
+    await operations(lab).machine.pause(*HERE, dry_run=True)
     await lab.settle()
     assert lab.objects.revision == revision
     assert lab.shown() == "Running"
@@ -147,18 +147,22 @@ async def test_what_is_not_there(lab: Lab) -> None:
         with pytest.raises(NotFound) as caught:
             await call("default", "x")
         assert caught.value.message == 'virtualmachine.kubevirt.io "x" not found'
-    for call in (operations(lab).pause, operations(lab).guest_os_info, operations(lab).open_console):
+    for call in (operations(lab).pause, operations(lab).guest.guest_os_info, operations(lab).open_console):
         with pytest.raises(NotFound, match=r'virtualmachineinstance\.kubevirt\.io "x" not found'):
             await call("default", "x")
 
 
 async def test_without_an_agent(lab: Lab) -> None:
     await lab.create("Always")
-    for call in (operations(lab).guest_os_info, operations(lab).user_list, operations(lab).filesystem_list):
+    for call in (
+        operations(lab).guest.guest_os_info,
+        operations(lab).guest.user_list,
+        operations(lab).guest.filesystem_list,
+    ):
         with pytest.raises(Conflict, match="VMI does not have guest agent connected"):
             await call(*HERE)
     lab.host.machine.connect_agent()
-    assert await operations(lab).agent_command(*HERE, "guest-ping", {}) == {"echo": "guest-ping"}
+    assert await operations(lab).guest.agent_command(*HERE, "guest-ping", {}) == {"echo": "guest-ping"}
 
 
 async def test_consoles_are_refused_before_they_open(lab: Lab) -> None:
@@ -180,7 +184,7 @@ async def test_consoles_are_refused_before_they_open(lab: Lab) -> None:
     with pytest.raises(BadRequest, match="VMI is not running"):
         await operations(lab).open_console("default", "early")
     with pytest.raises(Conflict, match="VM is not running"):
-        await operations(lab).pause("default", "early")
+        await operations(lab).machine.pause("default", "early")
 
 
 async def test_logs(lab: Lab) -> None:

@@ -67,7 +67,7 @@ async def test_a_paused_guest_is_not_asked(lab: Lab) -> None:
     made.spec.liveness_probe = PING
     await lab.objects.create(VMIS, made)
     await lab.settle()
-    await lab.manager.operations.pause("default", "lone")
+    await lab.manager.operations.machine.pause("default", "lone")
     await lab.settle()
     lab.host.machine.agent.deaf = True
     asked = len(lab.host.machine.agent.commands)
@@ -114,4 +114,4 @@ async def test_pausing_is_forbidden_with_another_liveness_probe(lab: Lab) -> Non
     await lab.objects.create(VMIS, made)
     await lab.settle()
     with pytest.raises(Forbidden, match='"lone" is forbidden: Pausing VMIs with LivenessProbe'):
-        await lab.manager.operations.pause("default", "lone")
+        await lab.manager.operations.machine.pause("default", "lone")
