@@ -15,6 +15,7 @@ from solovirt.hypervisor import pinning, sockets
 from solovirt.hypervisor.agent import GuestAgent
 from solovirt.hypervisor.console import ConsoleSession
 from solovirt.hypervisor.forward import Forwards
+from solovirt.hypervisor.happenings import Happenings
 from solovirt.hypervisor.model import EventKind, Identity, InstanceEvent, Pinning, RunState
 from solovirt.hypervisor.qmp import Qmp
 from solovirt.hypervisor.states import StateTracker, agent_port_open, event_of, port_change
@@ -43,6 +44,8 @@ class Instance:
         self._tracker = StateTracker()
         self._agent_port = ""
         self._console: ConsoleSession | None = None
+        self.happenings = Happenings()
+        """QMP events, for those who wait for what their command causes."""
         self.forwarding = Forwards()
         """Held while a port of the guest is forwarded (``hypervisor.forward``)."""
         self._tasks: list[asyncio.Task[None]] = []
@@ -187,6 +190,7 @@ class Instance:
 
     def _on_event(self, message: JsonObject) -> None:
         name, data = event_of(message)
+        self.happenings.tell(name, data)
         if (change := port_change(name, data)) is not None:
             if change[0] == self._agent_port:
                 self._set_agent(change[1])
@@ -233,6 +237,7 @@ class Instance:
         """Connect again when the monitor is lost though QEMU lives (an oversized reply, a hostile one)."""
         while self._qmp is not None:
             await self._qmp.closed.wait()
+            self.happenings.lost()
             pause = 0.05
             while self._qmp.closed.is_set():
                 await asyncio.sleep(pause)
@@ -265,6 +270,7 @@ class Instance:
             self._tell("paused", now.value)
 
     def _hang_up(self) -> None:
+        self.happenings.lost()
         self.agent.set_connected(False)
         if self._console is not None:
             self._console.end()

@@ -147,7 +147,7 @@ async def test_what_is_not_there(lab: Lab) -> None:
         with pytest.raises(NotFound) as caught:
             await call("default", "x")
         assert caught.value.message == 'virtualmachine.kubevirt.io "x" not found'
-    for call in (operations(lab).pause, operations(lab).guest.guest_os_info, operations(lab).open_console):
+    for call in (operations(lab).machine.pause, operations(lab).guest.guest_os_info, operations(lab).open_console):
         with pytest.raises(NotFound, match=r'virtualmachineinstance\.kubevirt\.io "x" not found'):
             await call("default", "x")
 

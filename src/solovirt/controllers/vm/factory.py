@@ -5,14 +5,18 @@ Source: kubevirt pkg/virt-controller/watch/vm/vm.go, ``setupVMIFromVM`` and ``cr
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from solovirt.api import registry
 from solovirt.api.admission import Lookup, Nothing
 from solovirt.api.cdi.datavolume import DataVolume
 from solovirt.api.instancetype.apply import Types
 from solovirt.api.instancetype.expand import template_of
 from solovirt.api.kubevirt.defaults import default_vmi
+from solovirt.api.kubevirt.live.compute import keep_headroom
+from solovirt.api.kubevirt.live.merge import merge, needs_restart
 from solovirt.api.kubevirt.presets import mutate as apply_presets
-from solovirt.api.kubevirt.validation.virtualmachineinstance import only_placement_differs
+from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.virtualmachine import DataVolumeTemplate, VirtualMachine
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.api.meta import KubeObject, ObjectMeta, OwnerReference
@@ -88,41 +92,37 @@ def controls(owner_uid: str, obj: KubeObject) -> bool:
     return any(ref.uid == owner_uid and ref.controller for ref in obj.metadata.owner_references)
 
 
-def next_vmi(vm: VirtualMachine, types: Types, objects: Lookup) -> VirtualMachineInstance:
-    """What the store would make of :func:`make_vmi` now. Raises what it raises; BadRequest where presets conflict."""
+def next_vmi(
+    vm: VirtualMachine, types: Types, objects: Lookup, running: VirtualMachineInstance | None = None
+) -> VirtualMachineInstance:
+    """What the store would make of :func:`make_vmi` now; with the headroom of a machine that runs already.
+
+    Raises what make_vmi raises; BadRequest where presets conflict.
+    """
     fresh = make_vmi(vm, types)
     apply_presets(fresh, None, objects)
+    if running is not None:
+        keep_headroom(fresh.spec, running.spec)
+        fresh.spec.start_strategy = running.spec.start_strategy
     default_vmi(fresh)
     return fresh
 
 
-def restart_required(
+@dataclass(frozen=True, slots=True)
+class LiveUpdate:
+    """``spec`` is what the VMI shall be now; ``outdated``: something of the VM waits for a restart."""
+
+    spec: VirtualMachineInstanceSpec
+    outdated: bool
+
+
+def live_update(
     vm: VirtualMachine, vmi: VirtualMachineInstance, types: Types = NO_TYPES, objects: Lookup = NOTHING
-) -> bool:
-    """Whether a VMI made now would differ from the one that runs. Only what chooses a node is updated live."""
+) -> LiveUpdate:
+    """How a VMI that exists follows its VM. A VM of which no VMI could be made leaves it as it is."""
     try:
-        fresh = next_vmi(vm, types, objects)
+        fresh = next_vmi(vm, types, objects, vmi)
     except SolovirtError:
-        return True
-    fresh.spec.start_strategy = vmi.spec.start_strategy
-    return not only_placement_differs(fresh.spec, vmi.spec)
-
-
-def follow_placement(vm: VirtualMachine, vmi: VirtualMachineInstance, types: Types = NO_TYPES) -> bool:
-    """Brings what chooses a node up to date in a VMI (KubeVirt's live updates). Whether anything changed."""
-    template, conflicts = template_of(vm, types)
-    if conflicts:
-        return False
-    wanted, spec = template.spec, vmi.spec
-    if (spec.node_selector, spec.affinity, spec.tolerations) == (
-        wanted.node_selector,
-        wanted.affinity,
-        wanted.tolerations,
-    ):
-        return False
-    spec.node_selector, spec.affinity, spec.tolerations = (
-        dict(wanted.node_selector),
-        clone(wanted.affinity),
-        clone(wanted.tolerations),
-    )
-    return True
+        return LiveUpdate(vmi.spec, outdated=True)
+    merged = merge(fresh.spec, vmi.spec)
+    return LiveUpdate(merged, outdated=needs_restart(fresh.spec, merged))

@@ -81,7 +81,7 @@ class VirtualMachines:
             self.queue.add_after(key, left)
         if (seconds := backoff.forgiven_in(failure, vmi, now)) is not None:
             self.queue.add_after(key, seconds)
-        await self._follow_placement(vm, vmi)
+        await self._follow(vm, vmi)
         if missing is None or decision.action is not Action.CREATE:
             await self._act(vm, vmi, decision, ready)
         if missing is not None:
@@ -108,15 +108,25 @@ class VirtualMachines:
             case _:
                 pass
 
-    async def _follow_placement(self, vm: VirtualMachine, vmi: VirtualMachineInstance | None) -> None:
-        """A VMI that exists learns where it may run, so that one that found no place starts once it may."""
+    async def _follow(self, vm: VirtualMachine, vmi: VirtualMachineInstance | None) -> None:
+        """A VMI that exists learns what it can follow in place: where it may run, CPUs, memory, devices."""
         if vmi is None or not Life(vmi.metadata.uid, vmi.status.phase).going:
             return
         types = self._types(vm)
-        if types is None or not factory.follow_placement(vm, vmi, types):
+        if types is None:
             return
+
+        def change(found: VirtualMachineInstance) -> bool:
+            if found.metadata.uid != vmi.metadata.uid:
+                return False
+            wanted = factory.live_update(vm, found, types, self._objects).spec
+            if wanted == found.spec:
+                return False
+            found.spec = wanted
+            return True
+
         try:
-            await self._objects.modify(VMIS, *_key(vmi), lambda found: factory.follow_placement(vm, found, types))
+            await self._objects.modify(VMIS, *_key(vmi), change)
         except NotFound:
             return
 
@@ -211,7 +221,7 @@ class VirtualMachines:
         if not Life(vmi.metadata.uid, vmi.status.phase).going:
             return False
         types = self._types(vm)
-        return types is not None and factory.restart_required(vm, vmi, types, self._objects)
+        return types is not None and factory.live_update(vm, vmi, types, self._objects).outdated
 
     def _types(self, vm: VirtualMachine) -> Types | None:
         """None where something is missing, which ``_keep_types`` tells."""

@@ -20,6 +20,8 @@ from solovirt.controllers.vmi.agent import AgentMonitor
 from solovirt.controllers.vmi.credentials import Credentials
 from solovirt.controllers.vmi.ender import Ender, has_acpi
 from solovirt.controllers.vmi.launcher import Launcher
+from solovirt.controllers.vmi.live.concerns import all_concerns
+from solovirt.controllers.vmi.live.updates import LiveUpdates
 from solovirt.controllers.vmi.lookup import StoreLookup
 from solovirt.controllers.vmi.machines import Machines, has_powered_off
 from solovirt.controllers.vmi.probing import Probes
@@ -64,8 +66,9 @@ class VirtualMachineInstances:
         self.agents = AgentMonitor(self._wake)
         self.probes = Probes(site.events, self._wake, site.clock)
         self.credentials = Credentials(site.events, StoreLookup(site.objects).secret, self._wake)
-        self.watch = Watch(site, self.agents, self.probes, self.credentials)
         self._keys: dict[str, Key] = {}
+        self.live = LiveUpdates(site, self.records, all_concerns(self.launcher), self._wake, self._wake_after)
+        self.watch = Watch(site, self.agents, self.probes, self.credentials, self.live)
         self._exits: dict[str, InstanceEvent] = {}
         self._powered_off: set[str] = set()
         self._watchdogs: set[str] = set()
@@ -74,6 +77,7 @@ class VirtualMachineInstances:
         """Lets go of everything; no machine is touched."""
         await self.queue.stop()
         await self.starter.close()
+        await self.live.close()
         await self.agents.close()
         await self.probes.close()
         await self.credentials.close()
@@ -105,6 +109,9 @@ class VirtualMachineInstances:
                 if instance is not None:
                     self.agents.connected(instance)
                     self.credentials.agent_connected(uid)
+                    self.live.retry(uid)
+            case "reset":
+                self.live.retry(uid)
             case "agent-disconnected":
                 self.agents.disconnected(uid)
             case "io-error" | "panicked" | "watchdog" | "helper-exited":
@@ -137,6 +144,7 @@ class VirtualMachineInstances:
             await self._objects.modify(VMIS, *key, _hold)
         elif vmi.status.phase in status.FINAL:
             self.watch.forget(uid)
+            await self.live.forget(uid)
             await self.ender.stop(vmi, await self.machines.find(uid))
             self._free(uid)
         else:
@@ -148,6 +156,7 @@ class VirtualMachineInstances:
             instance = await self.starter.step(vmi)
             if instance is None:
                 return
+            self.live.started(vmi.metadata.uid, vmi.spec)
         if instance is None:
             await self._ended(vmi)
         elif self._is_off(instance):
@@ -164,6 +173,8 @@ class VirtualMachineInstances:
     async def _running(self, vmi: VirtualMachineInstance, instance: Instance) -> None:
         uid = vmi.metadata.uid
         started = vmi.status.phase != status.RUNNING
+        if vmi.metadata.deletion_timestamp is None:
+            self.live.follow(vmi, instance)
         view = self.watch.look(vmi, instance, self.records.launch(uid))
 
         def change(found: VirtualMachineInstance) -> None:
@@ -208,6 +219,7 @@ class VirtualMachineInstances:
     async def _delete(self, vmi: VirtualMachineInstance) -> None:
         uid = vmi.metadata.uid
         await self.starter.forget(uid)
+        await self.live.forget(uid)
         instance = await self.machines.find(uid)
         if vmi.status.phase not in status.FINAL:
             if instance is not None and not self._is_off(instance):
@@ -273,6 +285,11 @@ class VirtualMachineInstances:
             await self._objects.modify(VMIS, *_key(vmi), apply, status=True)
         except NotFound:
             pass
+
+    def _wake_after(self, uid: str, seconds: float) -> None:
+        key = self._keys.get(uid)
+        if key is not None:
+            self.queue.add_after(key, seconds)
 
     def _wake(self, uid: str) -> None:
         key = self._keys.get(uid)

@@ -23,6 +23,7 @@ from solovirt.api.kubevirt.virtualmachineinstance import (
 from solovirt.api.meta import Condition, remove_condition, set_condition
 from solovirt.controllers.vmi.agent import Snapshot
 from solovirt.controllers.vmi.interfaces import merge
+from solovirt.controllers.vmi.live.concern import NOTHING, Report
 from solovirt.controllers.vmi.qos import qos_class
 from solovirt.host.model.bindings import NetworkBinding, Pins
 from solovirt.host.model.facts import HostFacts
@@ -31,7 +32,15 @@ from solovirt.hypervisor.model import RunState
 PENDING, SCHEDULING, SCHEDULED, RUNNING = "Pending", "Scheduling", "Scheduled", "Running"
 SUCCEEDED, FAILED = "Succeeded", "Failed"
 FINAL = (SUCCEEDED, FAILED)
-_LIVE = ("AgentVersionNotSupported", "AccessCredentialsSynchronized")
+_LIVE = (
+    "AgentVersionNotSupported",
+    "AccessCredentialsSynchronized",
+    "HotVCPUChange",
+    "HotMemoryChange",
+    "VolumesChange",
+    "NetworkChange",
+    "DevicesChange",
+)
 """Conditions beside the usual ones that only a running machine has."""
 _WAY = ("", PENDING, SCHEDULING, SCHEDULED, RUNNING)
 
@@ -65,6 +74,8 @@ class View:
     extra: tuple[Condition, ...] = ()
     sizes: Mapping[str, int] = field(default_factory=dict)
     vsock_cid: int = 0
+    live: Report = NOTHING
+    """What has changed, or should, since it was started."""
 
 
 def with_ready(view: View, ready: bool | None) -> View:
@@ -130,9 +141,9 @@ def run(vmi: VirtualMachineInstance, view: View, now: str) -> None:
     status.node_name = view.facts.node_name
     status.runtime_user = view.runtime_user
     status.machine = Machine(type=view.pins.machine)
-    _describe(vmi)
+    _describe(vmi, view.live)
     status.interfaces = merge(domain_interfaces(vmi, view), view.snapshot.interfaces if view.snapshot else ())
-    status.volume_status = volumes(vmi, view.sizes)
+    status.volume_status = volumes(vmi, view.sizes, view.live.volumes)
     status.qos_class = qos_class(vmi.spec)
     status.vsock_cid = view.vsock_cid
     remove_condition(status.conditions, POD_SCHEDULED)
@@ -147,14 +158,19 @@ def run(vmi: VirtualMachineInstance, view: View, now: str) -> None:
             remove_condition(status.conditions, kind)
 
 
-def _describe(vmi: VirtualMachineInstance) -> None:
+def _describe(vmi: VirtualMachineInstance, live: Report) -> None:
+    """CPUs and memory: what is plugged where that is known, else what the machine was started with."""
     status, domain = vmi.status, vmi.spec.domain
     cpu = domain.cpu
-    if cpu is not None:
+    if live.topology is not None:
+        status.current_cpu_topology = live.topology
+    elif cpu is not None and status.current_cpu_topology is None:
         status.current_cpu_topology = CPUTopology(
             cores=cpu.cores or 1, sockets=cpu.sockets or 1, threads=cpu.threads or 1
         )
-    if domain.memory is not None and domain.memory.guest is not None:
+    if live.memory is not None:
+        status.memory = live.memory
+    elif domain.memory is not None and domain.memory.guest is not None and status.memory is None:
         guest = domain.memory.guest
         status.memory = MemoryStatus(guest_at_boot=guest, guest_current=guest, guest_requested=guest)
 
@@ -163,7 +179,7 @@ def _conditions(view: View) -> list[Condition]:
     found = [
         _copy(NOT_READY) if view.ready is False else Condition(type="Ready", status="True"),
         Condition(type="Synchronized", status="True"),
-        *(_copy(condition) for condition in view.extra),
+        *(_copy(condition) for condition in (*view.extra, *view.live.conditions)),
     ]
     if view.agent_connected:
         found.append(Condition(type="AgentConnected", status="True"))
@@ -206,13 +222,21 @@ def _interface(nic: Interface, view: View) -> InterfaceStatus:
     )
 
 
-def volumes(vmi: VirtualMachineInstance, sizes: Mapping[str, int]) -> list[VolumeStatus]:
-    """Each volume with the name that a Linux guest is likely to give its disk, and its size in bytes."""
+def volumes(
+    vmi: VirtualMachineInstance, sizes: Mapping[str, int], live: Mapping[str, VolumeStatus]
+) -> list[VolumeStatus]:
+    """Each volume with the name that a Linux guest is likely to give its disk, and its size in bytes; then those that
+    are on their way out."""
     targets = disk_targets(vmi.spec.domain.devices.disks)
-    return [
-        VolumeStatus(name=volume.name, target=targets.get(volume.name, ""), size=sizes.get(volume.name, 0))
+    named = {volume.name for volume in vmi.spec.volumes}
+    shown = [
+        live.get(
+            volume.name,
+            VolumeStatus(name=volume.name, target=targets.get(volume.name, ""), size=sizes.get(volume.name, 0)),
+        )
         for volume in vmi.spec.volumes
     ]
+    return shown + [volume for name, volume in live.items() if name not in named]
 
 
 def disk_targets(disks: list[Disk]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from solovirt.controllers.vmi import agent_support, migratable, status
 from solovirt.controllers.vmi.agent import AgentMonitor
 from solovirt.controllers.vmi.credentials import Credentials
 from solovirt.controllers.vmi.interfaces import merge
+from solovirt.controllers.vmi.live.updates import LiveUpdates
 from solovirt.controllers.vmi.lookup import StoreLookup
 from solovirt.controllers.vmi.metrics import Metrics
 from solovirt.controllers.vmi.probe_actions import Reach
@@ -24,12 +25,15 @@ NETDEV = "hostua-"
 
 
 class Watch:
-    def __init__(self, site: Site, agents: AgentMonitor, probes: Probes, credentials: Credentials) -> None:
+    def __init__(
+        self, site: Site, agents: AgentMonitor, probes: Probes, credentials: Credentials, live: LiveUpdates
+    ) -> None:
         self._site = site
         self._lookup = StoreLookup(site.objects)
         self._agents = agents
         self._probes = probes
         self._credentials = credentials
+        self._live = live
         self._metrics = Metrics(site)
 
     def look(self, vmi: VirtualMachineInstance, instance: Instance, record: LaunchRecord | None) -> status.View:
@@ -50,6 +54,7 @@ class Watch:
             extra=self._conditions(vmi),
             sizes=record.sizes if record is not None else {},
             vsock_cid=record.vsock_cid if record is not None else 0,
+            live=self._live.report(uid),
         )
         self._probes.watch(vmi, instance, lambda: self._reach(vmi, view))
         return status.with_ready(view, self._probes.is_ready(uid))

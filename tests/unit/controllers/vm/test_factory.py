@@ -38,9 +38,9 @@ def test_restart_is_required_when_the_template_changed() -> None:
     owner = stored()
     running = factory.make_vmi(owner, paused=True)
     default_vmi(running)
-    assert not factory.restart_required(owner, running)
+    assert not factory.live_update(owner, running).outdated
     owner.spec.template.spec.hostname = "new"
-    assert factory.restart_required(owner, running)
+    assert factory.live_update(owner, running).outdated
 
 
 def test_a_data_volume_belongs_to_its_vm() -> None:

@@ -81,7 +81,7 @@ async def test_a_missing_instancetype_is_told_and_waited_for(lab: Lab) -> None:
 
 async def test_another_instancetype_asks_for_a_restart(lab: Lab) -> None:
     await small(lab)
-    spec = {"cpu": {"guest": 3}, "memory": {"guest": "64Mi"}}
+    spec = {"cpu": {"guest": 3, "model": "Haswell"}, "memory": {"guest": "64Mi"}}
     await lab.objects.create(TYPES, make(TYPES, "large", spec))  # type: ignore[arg-type]
     await lab.objects.create(VMS, sized())
     await lab.settle()

@@ -119,7 +119,7 @@ def test_volumes() -> None:
     vmi = lone_vmi()
     vmi.spec.volumes = [Volume(name="data", empty_disk=EmptyDiskSource(capacity="1Gi"))]
     vmi.spec.domain.devices.disks = [Disk(name="data", disk=DiskTarget(bus="virtio"))]
-    (found,) = status.volumes(vmi, {"data": 7})
+    (found,) = status.volumes(vmi, {"data": 7}, {})
     assert (found.name, found.target, found.size) == ("data", "vda", 7)
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from solovirt.api.causes import NOT_SUPPORTED, Causes
-from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
-from solovirt.api.kubevirt.validation.scheduling import check_scheduling
+from solovirt.api.kubevirt.live.merge import merge, needs_restart
 from solovirt.api.kubevirt.validation.spec import check_instance_metadata, check_spec
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.api.metadata import check_metadata
@@ -14,17 +11,9 @@ from solovirt.kit.errors import Cause
 from solovirt.kit.names import LABEL_MAX
 
 
-def only_placement_differs(new: VirtualMachineInstanceSpec, old: VirtualMachineInstanceSpec) -> bool:
-    """Whether the two specs are the same but for what chooses a node, which a VM's controller brings up to date in a
-    VMI that exists (KubeVirt's live updates)."""
-    placed = msgspec.structs.replace(
-        new, node_selector=old.node_selector, affinity=old.affinity, tolerations=old.tolerations
-    )
-    return placed == old
-
-
 def validate_vmi(new: VirtualMachineInstance, old: VirtualMachineInstance | None) -> list[Cause]:
-    """Every problem of a VirtualMachineInstance; on update only what chooses a node may change.
+    """Every problem of a VirtualMachineInstance; on update only what a running machine can follow may
+    change.
 
     Reserved labels are refused on a VMI that nobody owns: one made by a controller carries them.
     """
@@ -33,10 +22,10 @@ def validate_vmi(new: VirtualMachineInstance, old: VirtualMachineInstance | None
         return causes.found
     check_metadata(causes, new.metadata, max_name=LABEL_MAX)
     if old is not None:
-        if not only_placement_differs(new.spec, old.spec):
+        if needs_restart(new.spec, merge(new.spec, old.spec)):
             causes.add(NOT_SUPPORTED, "spec", "update of VMI object is restricted")
         elif new.spec != old.spec:
-            check_scheduling(causes, new.spec, "spec")
+            check_spec(causes, new.spec, "spec")
         return causes.found
     if not new.metadata.owner_references:
         check_instance_metadata(causes, new.metadata, "metadata")

@@ -1,0 +1,9 @@
+"""Filesystems and the watchdog."""
+
+from __future__ import annotations
+
+from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
+
+
+def take(wanted: VirtualMachineInstanceSpec, merged: VirtualMachineInstanceSpec) -> None:
+    """Nothing of it changes in place."""
