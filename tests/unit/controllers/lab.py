@@ -25,7 +25,9 @@ from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.api.meta import ObjectMeta
 from solovirt.controllers import manager as manager_module
 from solovirt.controllers.manager import Manager
+from solovirt.controllers.vmi import reconciler as vmi_reconciler
 from solovirt.controllers.vmi.agent_support import BASIC
+from solovirt.controllers.vmi.live.concern import Concern
 from solovirt.host import access, facts
 from solovirt.host.model.bindings import DiskImage, KernelBinding, VolumeBinding
 from solovirt.host.volumes.prepare import Context, Volumes
@@ -279,6 +281,9 @@ class Lab:
         monkeypatch.setattr(manager_module, "Volumes", self._volumes)
         monkeypatch.setattr(manager_module.claim_files, "Claims", lambda root: FakeClaims(self.host))
         monkeypatch.setattr(manager_module, "Importer", FakeImporter)
+        self.concerns: list[Concern] = []
+        """What live updates consist of; the real ones would ask a fake machine for its devices."""
+        monkeypatch.setattr(vmi_reconciler, "all_concerns", lambda launcher: self.concerns)
         self.objects = Objects.open(self.paths.database, clock=self.clock.text)
         self.manager = self._manager()
 

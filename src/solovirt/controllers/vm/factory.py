@@ -101,10 +101,11 @@ def next_vmi(
     """
     fresh = make_vmi(vm, types)
     apply_presets(fresh, None, objects)
-    if running is not None:
-        keep_headroom(fresh.spec, running.spec)
-        fresh.spec.start_strategy = running.spec.start_strategy
+    given = clone(fresh.spec)
     default_vmi(fresh)
+    if running is not None:
+        keep_headroom(given, fresh.spec, running.spec)
+        fresh.spec.start_strategy = running.spec.start_strategy
     return fresh
 
 

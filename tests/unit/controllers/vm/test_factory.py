@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 from solovirt.api.cdi.datavolume import BlankSource, DataVolumeImport, DataVolumeSpec
+from solovirt.api.instancetype.apply import Types
+from solovirt.api.instancetype.instancetype import CPUInstancetype, InstancetypeSpec, MemoryInstancetype
 from solovirt.api.kubevirt.defaults import default_vm, default_vmi
+from solovirt.api.kubevirt.spec.compute import CPU
 from solovirt.api.kubevirt.virtualmachine import DataVolumeTemplate, VirtualMachine
 from solovirt.api.meta import ObjectMeta
 from solovirt.controllers.vm import factory
@@ -53,3 +56,26 @@ def test_a_data_volume_belongs_to_its_vm() -> None:
     assert made.metadata.labels == {"a": "b", "kubevirt.io/created-by": "vm-uid"}
     assert factory.controls("vm-uid", made)
     assert made.spec == template.spec
+
+
+def test_headroom_that_nobody_asked_for_is_no_reason_for_a_restart() -> None:
+    """Machines of an earlier version had other defaults; and a resize must not move them."""
+    owner = stored()
+    running = factory.make_vmi(owner)
+    default_vmi(running)
+    assert running.spec.domain.memory is not None and running.spec.domain.cpu is not None
+    running.spec.domain.memory.max_guest, running.spec.domain.cpu.max_sockets = None, 9
+    assert not factory.live_update(owner, running).outdated
+    owner.spec.template.spec.domain.cpu = CPU(max_sockets=3)
+    assert factory.live_update(owner, running).outdated, "this one was asked for"
+
+
+def test_a_vm_of_which_no_vmi_can_be_made_changes_nothing() -> None:
+    owner = stored()
+    running = factory.make_vmi(owner)
+    default_vmi(running)
+    owner.spec.template.spec.domain.cpu = CPU(sockets=2)
+    types = Types(instancetype=InstancetypeSpec(cpu=CPUInstancetype(guest=2), memory=MemoryInstancetype(guest="1Gi")))
+    update = factory.live_update(owner, running, types)
+    assert update.outdated
+    assert update.spec == running.spec

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from solovirt.api.kubevirt.spec.compute import CPU
 from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.quantities import as_bytes
 
@@ -12,15 +11,16 @@ def take(wanted: VirtualMachineInstanceSpec, merged: VirtualMachineInstanceSpec)
     _memory(wanted, merged)
 
 
-def keep_headroom(wanted: VirtualMachineInstanceSpec, running: VirtualMachineInstanceSpec) -> None:
-    """Before defaults are filled in: room that nobody asked for stays what the machine was started with."""
-    now = running.domain
-    if now.cpu is not None and now.cpu.max_sockets is not None:
-        cpu = wanted.domain.cpu = wanted.domain.cpu or CPU()
-        cpu.max_sockets = cpu.max_sockets if cpu.max_sockets is not None else now.cpu.max_sockets
-    memory = wanted.domain.memory
-    if memory is not None and memory.max_guest is None and now.memory is not None:
-        memory.max_guest = now.memory.max_guest
+def keep_headroom(
+    given: VirtualMachineInstanceSpec, wanted: VirtualMachineInstanceSpec, running: VirtualMachineInstanceSpec
+) -> None:
+    """Room that nobody asked for stays what the machine was started with: ``given`` is the spec before defaults were
+    filled in, ``wanted`` after it."""
+    asked, new, now = given.domain, wanted.domain, running.domain
+    if new.cpu is not None and now.cpu is not None and (asked.cpu is None or asked.cpu.max_sockets is None):
+        new.cpu.max_sockets = now.cpu.max_sockets
+    if new.memory is not None and now.memory is not None and (asked.memory is None or asked.memory.max_guest is None):
+        new.memory.max_guest = now.memory.max_guest
 
 
 def _sockets(wanted: VirtualMachineInstanceSpec, merged: VirtualMachineInstanceSpec) -> None:

@@ -50,7 +50,7 @@ class LiveUpdates:
     ) -> None:
         self._site = site
         self._records = records
-        self._concerns = tuple(concerns)
+        self._concerns = concerns
         self._wake = wake
         self._later = later
         self._machines: dict[str, _Machine] = {}

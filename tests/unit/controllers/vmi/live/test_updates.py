@@ -1,0 +1,158 @@
+"""When a machine is made to follow its spec, over fakes: a concern that a test commands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from solovirt.api.kubevirt.spec.compute import CPU
+from solovirt.api.kubevirt.virtualmachine import VirtualMachine
+from solovirt.api.kubevirt.virtualmachineinstance import CPUTopology
+from solovirt.api.meta import Condition, find_condition
+from solovirt.controllers.vmi.live.concern import NOTHING, Report, Update
+from solovirt.kit.errors import GuestError
+from tests.unit.controllers.lab import VMS, Lab, vm
+
+BUSY = Condition(type="HotVCPUChange", status="True")
+REFUSED = Condition(type="HotVCPUChange", status="False", reason="GuestRefused", message="no")
+
+
+class Sockets:
+    """Plugs sockets, in name only. ``gate`` holds it up, ``answer`` is its last word."""
+
+    name = "cpu"
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+        self.gate: asyncio.Event | None = None
+        self.answer: Callable[[int], Report] = lambda sockets: Report(
+            topology=CPUTopology(sockets=sockets, cores=1, threads=1)
+        )
+        self.cancelled = 0
+
+    async def apply(self, update: Update) -> Report:
+        cpu = update.vmi.spec.domain.cpu
+        assert cpu is not None and cpu.sockets is not None
+        self.seen.append(cpu.sockets)
+        update.tell(Report(conditions=(BUSY,)))
+        if self.gate is not None:
+            try:
+                await self.gate.wait()
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+        return self.answer(cpu.sockets)
+
+
+@pytest.fixture
+def sockets(lab: Lab) -> Sockets:
+    made = Sockets()
+    lab.concerns.append(made)
+    return made
+
+
+async def resize(lab: Lab, number: int) -> None:
+    def change(found: VirtualMachine) -> bool:
+        assert found.spec.template.spec.domain.cpu is not None
+        found.spec.template.spec.domain.cpu.sockets = number
+        return True
+
+    await lab.objects.modify(VMS, "default", "vm", change)
+    await lab.settle()
+
+
+async def running(lab: Lab) -> None:
+    made = vm()
+    made.spec.template.spec.domain.cpu = CPU(sockets=1)
+    await lab.objects.create(VMS, made)
+    await lab.settle()
+
+
+def condition(lab: Lab) -> tuple[str, str] | None:
+    found = find_condition(lab.vmi().status.conditions, "HotVCPUChange")
+    return (found.status, found.message) if found is not None else None
+
+
+async def test_a_change_of_the_vm_reaches_the_machine_and_the_status(lab: Lab, sockets: Sockets) -> None:
+    await running(lab)
+    assert sockets.seen == [], "it was started from this very spec"
+    await resize(lab, 3)
+    assert sockets.seen == [3]
+    topology = lab.vmi().status.current_cpu_topology
+    assert topology is not None and topology.sockets == 3
+    assert condition(lab) is None
+    assert find_condition(lab.vm().status.conditions, "RestartRequired") is None
+
+
+async def test_beyond_the_headroom_it_waits_for_a_restart(lab: Lab, sockets: Sockets) -> None:
+    await running(lab)
+    await resize(lab, 9)
+    assert sockets.seen == []
+    assert find_condition(lab.vm().status.conditions, "RestartRequired") is not None
+
+
+async def test_work_that_takes_long_is_shown_and_holds_nobody_up(lab: Lab, sockets: Sockets) -> None:
+    await running(lab)
+    sockets.gate = asyncio.Event()
+    await resize(lab, 2)
+    assert condition(lab) == ("True", "")
+    await resize(lab, 4)
+    assert sockets.seen == [2], "one job at a time"
+    sockets.gate.set()
+    await lab.settle()
+    assert sockets.seen == [2, 4]
+    assert condition(lab) is None
+
+
+async def test_a_refusal_stands_until_something_changes(lab: Lab, sockets: Sockets) -> None:
+    await running(lab)
+    sockets.answer = lambda number: Report(conditions=(REFUSED,))
+    await resize(lab, 2)
+    assert condition(lab) == ("False", "no")
+    await lab.pass_(60)
+    assert sockets.seen == [2]
+    (machine,) = lab.host.alive.values()
+    sockets.answer = lambda number: NOTHING
+    lab.host.tell(machine, "reset", "guest-reset")
+    await lab.settle()
+    assert sockets.seen == [2, 2]
+    assert condition(lab) is None
+
+
+async def test_what_may_pass_is_tried_again(lab: Lab, sockets: Sockets) -> None:
+    await running(lab)
+    sockets.answer = lambda number: Report(again=0.0)
+    await resize(lab, 2)
+    assert len(sockets.seen) > 1
+
+
+async def test_an_error_is_told_and_the_last_word_kept(lab: Lab, sockets: Sockets) -> None:
+    def fail(number: int) -> Report:
+        raise GuestError("QEMU says no")
+
+    await running(lab)
+    sockets.answer = fail
+    await resize(lab, 2)
+    assert "LiveUpdateFailed" in lab.reasons("VirtualMachineInstance")
+    assert condition(lab) == ("True", "")
+
+
+async def test_a_new_daemon_looks_at_what_stands(lab: Lab, sockets: Sockets) -> None:
+    await running(lab)
+    sockets.gate = asyncio.Event()
+    await resize(lab, 2)
+    await lab.restart()
+    assert sockets.cancelled == 1
+    assert sockets.seen == [2, 2]
+
+
+async def test_work_ends_with_the_machine(lab: Lab, sockets: Sockets) -> None:
+    await running(lab)
+    sockets.gate = asyncio.Event()
+    await resize(lab, 2)
+    await lab.objects.delete(VMS, "default", "vm")
+    await lab.settle()
+    assert sockets.cancelled == 1
+    assert lab.find_vmi() is None
