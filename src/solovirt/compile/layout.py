@@ -23,6 +23,8 @@ Pool = Literal["nic", "pci", "bridge", "legacy", "root", "sata", "scsi", "usb"]
 for devices that chipsets have built in."""
 Bus = Literal["pci", "pcie.0", "pci-bridge", "ide", "scsi0.0", "usb.0"]
 
+Slot = tuple[Bus, int]
+
 MAX_PORTS = 31
 """Highest bus number of KubeVirt's topology v3."""
 NIC_PORTS = 4
@@ -64,7 +66,7 @@ class Place:
     why: Reason
 
     def pin(self) -> str:
-        """The form that is kept for later starts; ``_parse_pin`` reads it."""
+        """The form that is kept for later starts; ``parse_pin`` reads it."""
         return f"{self.bus}.{self.index}" if self.bus in ("pci", "ide") else f"{self.bus}/{self.index}"
 
     def props(self) -> tuple[Prop, ...]:
@@ -118,7 +120,7 @@ def allocate(endpoints: Sequence[Endpoint], pins: Mapping[str, str], memory: int
     Raises ``Invalid`` with all of: a malformed or taken ``pciAddress``, a full bus, two devices of one name.
     """
     nics = sum(endpoint.pool in ("nic", "bridge") for endpoint in endpoints)
-    first = max(nics, NIC_PORTS) + 1 if nics else 1
+    first = _first_port(nics)
     table = _Table(first, on_root)
     _distinct(endpoints, table)
     for endpoint in endpoints:
@@ -141,6 +143,26 @@ def allocate(endpoints: Sequence[Endpoint], pins: Mapping[str, str], memory: int
             table.places[e.device].index for e in endpoints if e.fixed and table.places[e.device].bus == "pci"
         ),
     )
+
+
+def slots_of(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> list[Slot]:
+    """Where a further device may sit beside all ``endpoints``, best first; whether the machine has these slots and they
+    are free is the caller's to know. Raises ``Invalid`` for a malformed ``pciAddress``."""
+    if endpoint.address:
+        return [_parse_address(endpoint)]
+    return _slots(endpoint.pool, _first_port(sum(one.pool in ("nic", "bridge") for one in endpoints)))
+
+
+def placed(endpoint: Endpoint, slot: Slot) -> Place:
+    """The device in a slot that :func:`slots_of` offered."""
+    path = f"{endpoint.field}.pciAddress"
+    why = manifest(path, f"PCI address {endpoint.address}") if endpoint.address else needs(_WHY_THERE[endpoint.pool])
+    return Place(*slot, why)
+
+
+def _first_port(nics: int) -> int:
+    """The root port after those for NICs."""
+    return max(nics, NIC_PORTS) + 1 if nics else 1
 
 
 def _port_count(used: set[int], first: int, placeholders: int, memory: int) -> int:
@@ -185,7 +207,7 @@ class _Table:
 
     def place_at_pin(self, endpoint: Endpoint, pin: str) -> None:
         """A pin of another kind of bus (the disk's bus was changed) does not count."""
-        found = _parse_pin(pin)
+        found = parse_pin(pin)
         if found is None or not _fits(endpoint.pool, *found):
             return
         if found in self._taken:
@@ -267,7 +289,8 @@ _FULL: dict[Pool, str] = {
 _FULL_HINT: dict[Pool, str] = {"sata": "use bus virtio or scsi", "pci": "use bus scsi for disks"}
 
 
-def _parse_pin(text: str) -> tuple[Bus, int] | None:
+def parse_pin(text: str) -> Slot | None:
+    """What :meth:`Place.pin` wrote; None for anything else."""
     match = _PIN.fullmatch(text)
     if match is None:
         return None
