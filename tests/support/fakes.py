@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from solovirt.controllers.figures import Host, MachineFigures
+from solovirt.controllers.tallies import Tallies
 from solovirt.hypervisor.model import ExecResult
 from solovirt.kit.errors import NotFound, SolovirtError
 from solovirt.kit.json import Json, JsonObject
 from solovirt.server.interfaces import ExecRequest, ImportRequest, LogSource, PullRequest
+from tests.support.guestwork import FakeGuestWork
 
 Call = tuple[str, str, str, dict[str, object]]
 
@@ -36,6 +39,24 @@ class EchoConsole:
         self.output.put_nowait(b"")
 
 
+class FakeFigures:
+    """``found`` is what is measured; ``waiting`` are the queues."""
+
+    def __init__(self) -> None:
+        self.tallies = Tallies(clock=lambda: 1000.0)
+        self.found: list[MachineFigures] = []
+        self.waiting = {"vm": 0, "vmi": 2}
+
+    def host(self) -> Host:
+        return Host("node", 4, 8 << 30, "tcg")
+
+    def queues(self) -> dict[str, int]:
+        return self.waiting
+
+    async def measure(self, namespace: str = "", name: str = "") -> list[MachineFigures]:
+        return [one for one in self.found if namespace in ("", one.namespace) and name in ("", one.name)]
+
+
 class FakeOperations:
     """``calls`` is what was asked; ``failure`` is raised by everything while it is set."""
 
@@ -46,6 +67,8 @@ class FakeOperations:
         self.log = Path("/nonexistent")
         self.result = ExecResult(exit_code=3, signal=None, stdout=b"out\n", stderr=b"\xff", stdout_truncated=True)
         self.exec_request: ExecRequest | None = None
+        self.work = FakeGuestWork(self._note)
+        self.measured = FakeFigures()
 
     @property
     def guest(self) -> FakeOperations:
@@ -54,6 +77,14 @@ class FakeOperations:
     @property
     def machine(self) -> FakeOperations:
         return self
+
+    @property
+    def figures(self) -> FakeFigures:
+        return self.measured
+
+    @property
+    def guest_work(self) -> FakeGuestWork:
+        return self.work
 
     def _note(self, verb: str, namespace: str, name: str, **options: object) -> None:
         self.calls.append((verb, namespace, name, options))

@@ -25,6 +25,7 @@ from solovirt.api.resource import Resource
 from solovirt.controllers import adoption, presets
 from solovirt.controllers.events import Recorder
 from solovirt.controllers.feeds import follow
+from solovirt.controllers.figures import FiguresOfMachines
 from solovirt.controllers.garbage import GarbageCollector
 from solovirt.controllers.operations import Operations
 from solovirt.controllers.replicas.pools import Pools
@@ -90,7 +91,8 @@ class Manager:
         self._pools = Pools(self._site)
         self._garbage = GarbageCollector(objects)
         self._feeds = TaskSet("controllers")
-        self.operations = Operations(self._site, self._vmis)
+        self._figures = FiguresOfMachines(self._site, self._vmis.records, self._queue_lengths)
+        self.operations = Operations(self._site, self._vmis, self._figures)
 
     async def start(self) -> None:
         """Finds the machines that run, cleans up what an earlier daemon left, then begins to reconcile.
@@ -105,6 +107,9 @@ class Manager:
         await self.images.open()
         await self._site.claims.sweep()
         await adoption.sweep(self._site, self._vmis)
+        await self.operations.guest_work.resume()
+        for vmi in self._objects.list(registry.VIRTUAL_MACHINE_INSTANCES).items:
+            self._figures.tallies.saw(vmi, began=True)
         self._follow(registry.VIRTUAL_MACHINES, self._vm_changed)
         self._follow(registry.VIRTUAL_MACHINE_INSTANCES, self._vmi_changed)
         self._follow(registry.DATA_VOLUMES, self._data_volume_changed)
@@ -120,6 +125,8 @@ class Manager:
     async def stop(self) -> None:
         """Lets go of every machine; none is stopped. May be called again, and after a start that failed."""
         await self._feeds.close()
+        await self.operations.guest_work.close()
+        await self._figures.close()
         await self._vms.queue.stop()
         await self._vmis.close()
         await self._data_volumes.close()
@@ -159,8 +166,21 @@ class Manager:
         for claim in self._objects.list(registry.PERSISTENT_VOLUME_CLAIMS).items:
             self._claims.queue.add((claim.metadata.namespace, claim.metadata.name))
 
+    def _queue_lengths(self) -> dict[str, int]:
+        return {
+            "vm": len(self._vms.queue),
+            "vmi": len(self._vmis.queue),
+            "datavolume": len(self._data_volumes.queue),
+            "persistentvolumeclaim": len(self._claims.queue),
+            "vmirs": len(self._replica_sets.queue),
+            "vmpool": len(self._pools.queue),
+            "garbage": len(self._garbage.queue),
+        }
+
     def _on_event(self, event: InstanceEvent) -> None:
         self._vmis.on_event(event)
+        if event.kind == "panicked" and (record := self._vmis.records.launch(event.uid)) is not None:
+            self._figures.tallies.panicked((record.namespace, record.name))
 
     def _vm_changed(self, change: Change[VirtualMachine]) -> None:
         self._vms.queue.add((change.namespace, change.name))
@@ -175,6 +195,10 @@ class Manager:
         self._vms.queue.add(key)
         self._replica_sets.instance_changed(change)
         vmi = change.object
+        if change.type == "DELETED":
+            self._figures.tallies.forget(vmi)
+        else:
+            self._figures.tallies.saw(vmi)
         if change.type == "DELETED" or vmi.status.phase in ("Succeeded", "Failed"):
             for name in claims_of(vmi):
                 self._claims.queue.add((change.namespace, name))

@@ -14,7 +14,9 @@ from solovirt.api import registry
 from solovirt.api.kubevirt.virtualmachine import StateChangeRequest, VirtualMachine
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.controllers import explaining, refusals
+from solovirt.controllers.figures import FiguresOfMachines
 from solovirt.controllers.guest_operations import GuestOperations
+from solovirt.controllers.guest_work import GuestWork
 from solovirt.controllers.machine_operations import MachineOperations
 from solovirt.controllers.refusals import conflict
 from solovirt.controllers.site import Site
@@ -35,13 +37,15 @@ VMS, VMIS = registry.VIRTUAL_MACHINES, registry.VIRTUAL_MACHINE_INSTANCES
 class Operations:
     """All raise NotFound for an unknown VM or VMI, and Conflict, BadRequest, GuestError as KubeVirt does."""
 
-    def __init__(self, site: Site, vmis: VirtualMachineInstances) -> None:
+    def __init__(self, site: Site, vmis: VirtualMachineInstances, figures: FiguresOfMachines) -> None:
         self._site = site
         self._objects = site.objects
         self._vmis = vmis
         self._targets = Targets(site, vmis)
         self.guest = GuestOperations(site, self._targets)
         self.machine = MachineOperations(site, self._targets)
+        self.guest_work = GuestWork(site, self._targets, vmis)
+        self.figures = figures
 
     async def start(self, namespace: str, name: str, *, paused: bool = False, dry_run: bool = False) -> None:
         """Start a VM; ``paused``: it waits before its first instruction."""
@@ -107,7 +111,9 @@ class Operations:
         instance = self._vmis.machines.known(vmi.metadata.uid)
         if vmi.status.phase != "Running" or instance is None:
             raise refusals.not_running()
-        return await instance.open_console()
+        session = await instance.open_console()
+        self.figures.tallies.connected((namespace, name))
+        return session
 
     async def logs(self, namespace: str, name: str, which: Literal["qemu", "serial"]) -> Path:
         """Where the log of the VMI's machine is; it may not exist yet."""

@@ -60,6 +60,11 @@ class Instance:
     def has_exited(self) -> bool:
         return self._child.has_exited
 
+    @property
+    def console_open(self) -> bool:
+        """Somebody is at the serial console."""
+        return self._console is not None and self._console.is_open
+
     async def pause(self) -> None:
         """Stop the CPUs. Nothing happens when they are stopped already."""
         await self.qmp("stop")

@@ -102,6 +102,10 @@ class SerialQueues(Generic[K]):
         self._changed = asyncio.Event()
         self._stopped = False
 
+    def __len__(self) -> int:
+        """Keys that are due or being handled."""
+        return len(self._ready) + len(self._active)
+
     def add(self, key: K) -> None:
         """Soon. Does nothing after ``stop``."""
         if self._stopped:

@@ -21,6 +21,7 @@ from solovirt.server.discovery import Discovery
 from solovirt.server.errors import failure_response, page_not_found, unexpected
 from solovirt.server.interfaces import Images, Operations
 from solovirt.server.lifetime import Lifetime
+from solovirt.server.metrics.scrape import Metrics
 from solovirt.server.resources import Resources
 from solovirt.store.objects import Objects
 
@@ -51,6 +52,7 @@ def _routes(services: Services) -> list[Route | WebSocketRoute]:
         _get("/api/{version}", discovery.resources),
         _get("/apis/{group}", discovery.group),
         _get("/apis/{group}/{version}", discovery.resources),
+        _get("/metrics", Metrics(services).serve),
         *(_get(path, _healthy) for path in ("/healthz", "/livez", "/readyz")),
     ]
 

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from solovirt.api import registry
 from solovirt.kit.errors import BadRequest
-from solovirt.server import guest_actions, imagery, logs, parameters
+from solovirt.server import figures, guest_actions, guest_exec_actions, guest_files_actions, guest_freeze_actions, imagery, logs, parameters
 from solovirt.server.actions import VMIS, VMS, Actions, Target, answer
 from solovirt.server.call import Services
 from solovirt.server.errors import method_not_allowed, page_not_found
@@ -29,6 +29,8 @@ async def serve(request: Request, services: Services, info: RequestInfo) -> ASGI
     if not info.namespace and info.plural == IMAGES:
         reference = "/".join((info.name, *info.subresource)) if info.name else ""
         return await imagery.serve(request, services, reference)
+    if info.plural == figures.PLURAL and not info.subresource:
+        return await figures.serve(request, services, info)
     methods = ACTIONS.get((info.plural, *info.subresource))
     if methods is None or not info.namespace:
         return page_not_found()
@@ -74,6 +76,9 @@ async def _explain(target: Target) -> Response:
 
 ACTIONS: Actions = {
     **guest_actions.ACTIONS,
+    **guest_exec_actions.ACTIONS,
+    **guest_files_actions.ACTIONS,
+    **guest_freeze_actions.OWN,
     (VMIS, "logs"): {"GET": _logs},
     (VMS, "explain"): {"GET": _explain},
 }

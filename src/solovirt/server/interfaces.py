@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
+from solovirt.controllers.figures import Host, MachineFigures
+from solovirt.controllers.tallies import Tallies
 from solovirt.hypervisor.model import ExecResult
 from solovirt.kit.json import Json, JsonObject
+from solovirt.server.guest_interfaces import GuestWork
 
 LogSource = Literal["qemu", "serial"]
 
@@ -58,6 +61,19 @@ class MachineOperations(Protocol):
     async def unpause(self, namespace: str, name: str, *, dry_run: bool = False) -> None: ...
 
 
+class Figures(Protocol):
+    """What machines and controllers are doing, in numbers."""
+
+    @property
+    def tallies(self) -> Tallies: ...
+
+    def host(self) -> Host: ...
+
+    def queues(self) -> Mapping[str, int]: ...
+
+    async def measure(self, namespace: str = "", name: str = "") -> Sequence[MachineFigures]: ...
+
+
 class Operations(Protocol):
     """Imperative operations on VMs and VMIs. All raise NotFound, Conflict, BadRequest, GuestError as KubeVirt does."""
 
@@ -66,6 +82,12 @@ class Operations(Protocol):
 
     @property
     def machine(self) -> MachineOperations: ...
+
+    @property
+    def guest_work(self) -> GuestWork: ...
+
+    @property
+    def figures(self) -> Figures: ...
 
     async def start(self, namespace: str, name: str, *, paused: bool = False, dry_run: bool = False) -> None: ...
 

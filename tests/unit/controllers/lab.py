@@ -81,6 +81,7 @@ class FakeInstance:
         self.agent = FakeAgent()
         self.run_state = RunState.PRELAUNCH if paused else RunState.RUNNING
         self.has_exited = False
+        self.console_open = False
         self.calls: list[str] = []
 
     async def pause(self) -> None:

@@ -1,0 +1,1 @@
+"""Prometheus metrics: KubeVirt's names, this host's figures."""
