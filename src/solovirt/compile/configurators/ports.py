@@ -31,7 +31,8 @@ def options(ctx: Context) -> Iterator[Option]:
 def endpoints(ctx: Context) -> Iterator[Endpoint]:
     others = [endpoint.pool for source in (sound.endpoints, watchdog.endpoints) for endpoint in source(ctx)]
     if nics.has_conventional(ctx) or virtio.transitional(ctx) or "legacy" in others:
-        yield Endpoint(BRIDGE, "pci", fixed=True)
+        # Not always fixed: QEMU hands hotplug on a bridge to ACPI only behind a port that has it, and guests need that.
+        yield Endpoint(BRIDGE, "pci", fixed=ctx.devices.disable_hotplug is True)
 
 
 def _root_port(index: int, user: str, fixed: bool) -> Option:

@@ -16,12 +16,12 @@ volumes:
 def test_each_has_a_socket_a_tag_and_a_slot() -> None:
     devices = objects(filesystems.options(context(TWO)))
     assert [(device["chardev"], device["tag"], device["queue-size"]) for device in devices] == [
-        ("chr-vu-fs0", "config", 1024),
-        ("chr-vu-fs1", "data", 1024),
+        ("chr-vu-fs-config", "config", 1024),
+        ("chr-vu-fs-data", "data", 1024),
     ]
     assert len({str(device["bus"]) for device in devices}) == 2
     sockets = [line for line in run(filesystems.options, TWO) if line.startswith("-chardev")]
-    assert sockets[1] == "-chardev socket,id=chr-vu-fs1,path=/run/solovirt/vmi/test/fs1.sock"
+    assert sockets[1] == "-chardev socket,id=chr-vu-fs-data,path=/run/solovirt/vmi/test/fs1.sock"
 
 
 def test_none() -> None:
