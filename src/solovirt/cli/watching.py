@@ -25,7 +25,7 @@ def run(args: argparse.Namespace, context: Context, kind: Kind, name: str) -> in
     # Who has stopped the daemon does not want a forgotten terminal to start it again.
     context.endpoint.autostart = False
     if whole:
-        for event in _changes(context, get.collection(context, kind), chosen, lambda: "", "application/json"):
+        for event in changes(context, get.collection(context, kind), chosen, lambda: "", "application/json"):
             _show_whole(args, kind, get_object(event, "object"))
         return 0
     printer = get.printer(args, context, kind)
@@ -35,12 +35,12 @@ def run(args: argparse.Namespace, context: Context, kind: Kind, name: str) -> in
         printer.show(table)
         return get_str(get_object(table, "metadata"), "resourceVersion")
 
-    for event in _changes(context, get.collection(context, kind), chosen, listed, TABLE):
+    for event in changes(context, get.collection(context, kind), chosen, listed, TABLE):
         printer.show(get_object(event, "object"))
     return 0
 
 
-def _changes(
+def changes(
     context: Context, base: str, chosen: dict[str, str], start: Callable[[], str], accept: str
 ) -> Iterator[JsonObject]:
     """Events for ever. ``start`` gives the version to begin with, now and when the old one has expired."""

@@ -27,6 +27,7 @@ NAMES = {
     "logs": VMI,
     "exec": VMI,
     "agent": VMI,
+    "top": VMI,
 }
 OF_A_KIND = ("get", "describe", "delete", "edit", "wait")
 
