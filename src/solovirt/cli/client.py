@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from solovirt import __version__
 from solovirt.cli import http
@@ -61,10 +61,16 @@ class Client:
         return _object(data)
 
     def stream(
-        self, method: str, path: str, query: Mapping[str, str] | None = None, body: Json | None = None
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        *,
+        upload: Iterable[bytes] | None = None,
     ) -> Iterator[JsonObject]:
-        """The JSON lines of a watch or a progress report, as they come."""
-        response = self.open(method, path, query, body)
+        """The JSON lines of a watch or a progress report, as they come. ``upload`` as for ``open``."""
+        response = self.open(method, path, query, body, upload=upload)
         try:
             yield from (_object(line) for line in response.lines() if line.strip())
         finally:
@@ -105,8 +111,12 @@ class Client:
         *,
         accept: str = "application/json",
         content_type: str = "application/json",
+        upload: Iterable[bytes] | None = None,
+        upload_size: int | None = None,
     ) -> http.Response:
-        """Send a request; the caller reads and closes the answer."""
+        """Send a request; the caller reads and closes the answer. ``upload`` goes after the body's line of JSON, if
+        there is one; ``upload_size`` None: it has no known end.
+        """
         target = (
             self.endpoint.base_path
             + path
@@ -122,8 +132,19 @@ class Client:
         if body is not None:
             payload = json.dumps(body).encode()
             headers["Content-Type"] = content_type
+        if upload is not None:
+            payload = payload + b"\n" if payload is not None else None
+            headers["Content-Type"] = "application/octet-stream"
         try:
-            response = http.request(self.endpoint.connect, method, target, headers=headers, body=payload)
+            response = http.request(
+                self.endpoint.connect,
+                method,
+                target,
+                headers=headers,
+                body=payload,
+                upload=upload,
+                upload_size=upload_size,
+            )
         except Unavailable as error:
             if self.endpoint.tls and not error.hint and "closed the connection" in error.message:
                 error.hint = "perhaps it wants a client certificate: --client-certificate FILE --client-key FILE"

@@ -1,14 +1,15 @@
 """HTTP/1.1 over one stream socket: what the CLI needs of it and no more.
 
-``http.client`` would cost 18 ms of every command; this costs none. Requests carry a whole body with Content-Length;
-answers may have a Content-Length, be chunked, or end with the connection. It must not know Kubernetes.
+``http.client`` would cost 18 ms of every command; this costs none. Requests carry a whole body with Content-Length, or
+one in pieces; answers may have a Content-Length, be chunked, or end with the connection. It must not know Kubernetes.
 """
 
 from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import BinaryIO
 
 from solovirt.kit.errors import TimedOut, Unavailable
@@ -99,22 +100,36 @@ def request(
     *,
     headers: Mapping[str, str],
     body: bytes | None = None,
+    upload: Iterable[bytes] | None = None,
+    upload_size: int | None = None,
 ) -> Response:
-    """Send one request on a new connection and read the answer's head.
+    """Send one request on a new connection and read the answer's head. ``upload`` comes after ``body``, piece by piece;
+    ``upload_size`` None: it has no known end.
 
     Raises Unavailable when the server cannot be reached or does not speak HTTP.
     """
     lines = [f"{method} {target} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items()), "Connection: close"]
-    if body is not None or method in ("POST", "PUT", "PATCH"):
+    if upload is not None and upload_size is None:
+        lines.append("Transfer-Encoding: chunked")
+    elif upload is not None:
+        lines.append(f"Content-Length: {len(body or b'') + (upload_size or 0)}")
+    elif body is not None or method in ("POST", "PUT", "PATCH"):
         lines.append(f"Content-Length: {len(body or b'')}")
     head = "\r\n".join(lines) + "\r\n\r\n"
     if any("\r" in line or "\n" in line for line in lines):
         raise Unavailable("a request line or header contains a line break")
     sock = connect()
     try:
-        sock.sendall(head.encode("latin-1", "replace") + (body or b""))
+        if upload is None:
+            sock.sendall(head.encode("latin-1", "replace") + (body or b""))
+        else:
+            sock.sendall(head.encode("latin-1", "replace"))
+            _send(sock, chain((body or b"",), upload), chunked=upload_size is None)
     except (BrokenPipeError, ConnectionResetError):
         pass  # the answer may still be readable: a server may refuse before it has read the body
+    except BaseException:
+        sock.close()
+        raise
     stream = sock.makefile("rb")
     try:
         status, answer_headers = _read_head(stream)
@@ -129,6 +144,14 @@ def request(
         sock.close()
         raise
     return Response(status, answer_headers, stream, sock)
+
+
+def _send(sock: socket.socket, pieces: Iterable[bytes], *, chunked: bool) -> None:
+    for piece in pieces:
+        if piece:
+            sock.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+    if chunked:
+        sock.sendall(b"0\r\n\r\n")
 
 
 def broken(error: OSError) -> Unavailable:

@@ -10,7 +10,16 @@ from starlette.types import ASGIApp
 
 from solovirt.api import registry
 from solovirt.kit.errors import BadRequest
-from solovirt.server import figures, guest_actions, guest_exec_actions, guest_files_actions, guest_freeze_actions, imagery, logs, parameters
+from solovirt.server import (
+    figures,
+    guest_actions,
+    guest_exec_actions,
+    guest_files_actions,
+    guest_freeze_actions,
+    imagery,
+    logs,
+    parameters,
+)
 from solovirt.server.actions import VMIS, VMS, Actions, Target, answer
 from solovirt.server.call import Services
 from solovirt.server.errors import method_not_allowed, page_not_found

@@ -53,7 +53,7 @@ async def test_subresources_have_real_verbs(client: Client, version: str) -> Non
 
 async def test_extensions(client: Client) -> None:
     found = await resources(client, "/apis/subresources.solovirt.io/v1")
-    assert found["virtualmachineinstances/exec"]["verbs"] == ["create"]
+    assert found["virtualmachineinstances/exec"]["verbs"] == ["create", "delete", "get"]
     assert found["images"]["namespaced"] is False
 
 

@@ -62,6 +62,14 @@ class AgentMonitor:
             task.cancel()
         self._snapshots.pop(uid, None)
 
+    def frozen(self, uid: str, frozen: bool) -> None:
+        """Somebody froze or thawed the guest's file systems just now."""
+        before = self._snapshots.get(uid, Snapshot())
+        now = replace(before, freeze="frozen" if frozen else "")
+        if now != before:
+            self._snapshots[uid] = now
+            self._changed(uid)
+
     async def close(self) -> None:
         await self._tasks.close()
 
@@ -76,6 +84,9 @@ class AgentMonitor:
             await asyncio.sleep(waits.pop(0) if waits else REFRESH)
 
     async def _ask(self, agent: GuestAgent, before: Snapshot) -> Snapshot:
+        if before.freeze and await _asked(agent.fsfreeze_status) == "frozen":
+            # It takes no other commands.
+            return before
         os = before.os or _os_info(await _asked(agent.osinfo))
         info = before.info or await _asked(agent.info)
         found = await _asked(agent.interfaces)

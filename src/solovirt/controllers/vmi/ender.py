@@ -6,6 +6,7 @@ Source: kubevirt pkg/virt-handler/vm.go, ``processVmShutdown``.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from datetime import datetime, timedelta
@@ -86,6 +87,10 @@ class Ender:
         try:
             if instance.run_state is RunState.PAUSED:
                 await instance.resume()
+            if self._records.is_frozen(vmi.metadata.uid):
+                # A guest that cannot write cannot shut down.
+                with contextlib.suppress(SolovirtError):
+                    await instance.agent.command("guest-fsfreeze-thaw", timeout=5)
             if has_acpi(vmi):
                 await instance.powerdown()
             if first and instance.agent.connected:

@@ -1,7 +1,8 @@
 """Readiness and liveness of VMIs: when to try, what a row of results means.
 
 Source: Kubernetes pkg/kubelet/prober. Failures do not count while the guest agent cannot answer for a good reason (the
-machine is paused, or the VMI's annotation says so). Must not know phases, and writes no object.
+machine is paused, its file systems are frozen, or the VMI's annotation says so). Must not know phases, and writes no
+object.
 """
 
 from __future__ import annotations
@@ -63,10 +64,17 @@ class _Watched:
 class Probes:
     """``changed(uid)`` is called when ``is_ready`` or ``failure`` have become something else."""
 
-    def __init__(self, events: Recorder, changed: Callable[[str], None], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        events: Recorder,
+        changed: Callable[[str], None],
+        clock: Callable[[], datetime],
+        is_frozen: Callable[[str], bool] = lambda uid: False,
+    ) -> None:
         self._events = events
         self._changed = changed
         self._clock = clock
+        self._is_frozen = is_frozen
         self._watched: dict[str, _Watched] = {}
         self._tasks = TaskSet("probes")
 
@@ -115,10 +123,10 @@ class Probes:
         count = watched.ready if kind == "Readiness" and watched.ready is not None else Count(good=True)
         await pause(self._delay(watched.vmi, probe))
         while not watched.instance.has_exited:
-            if not _suspended(watched, probe):
+            if not self._suspended(watched, probe):
                 problem = await probe_actions.attempt(probe, _target(watched))
                 # The machine may have been paused, or have gone, under it.
-                if not problem or not (_suspended(watched, probe) or watched.instance.has_exited):
+                if not problem or not (self._suspended(watched, probe) or watched.instance.has_exited):
                     self._count(watched, kind, probe, count, problem)
             if watched.dead:
                 return
@@ -136,6 +144,17 @@ class Probes:
             )
         self._changed(watched.vmi.metadata.uid)
 
+    def _suspended(self, watched: _Watched, probe: Probe) -> bool:
+        """Only probes that the agent answers as such, and programs, which a frozen guest cannot run; others say what
+        they see.
+        """
+        if probe.exec is not None:
+            return self._is_frozen(watched.vmi.metadata.uid)
+        if probe.guest_agent_ping is None:
+            return False
+        paused = watched.instance.run_state is not RunState.RUNNING
+        return paused or watched.vmi.metadata.annotations.get(PAUSE_ANNOTATION) == "true"
+
     def _delay(self, vmi: VirtualMachineInstance, probe: Probe) -> float:
         """What is left of the initial delay, which began when the machine did."""
         delay = float(probe.initial_delay_seconds or 0)
@@ -144,14 +163,6 @@ class Probes:
                 ran = (self._clock() - timestamps.parse(step.phase_transition_timestamp)).total_seconds()
                 return max(0.0, delay - max(0.0, ran))
         return delay
-
-
-def _suspended(watched: _Watched, probe: Probe) -> bool:
-    """Only probes that the agent answers as such; others say what they see."""
-    if probe.guest_agent_ping is None:
-        return False
-    paused = watched.instance.run_state is not RunState.RUNNING
-    return paused or watched.vmi.metadata.annotations.get(PAUSE_ANNOTATION) == "true"
 
 
 def _target(watched: _Watched) -> Target:

@@ -64,7 +64,7 @@ class VirtualMachineInstances:
         self.starter.queue = self.queue
         self.ender = Ender(site, self.records, self.machines, self.users)
         self.agents = AgentMonitor(self._wake)
-        self.probes = Probes(site.events, self._wake, site.clock)
+        self.probes = Probes(site.events, self._wake, site.clock, self.records.is_frozen)
         self.credentials = Credentials(site.events, StoreLookup(site.objects).secret, self._wake)
         self._keys: dict[str, Key] = {}
         self.live = LiveUpdates(site, self.records, all_concerns(self.launcher), self._wake, self._wake_after)

@@ -4,6 +4,8 @@
 - ``launches`` (key: the VMI's uid): which QEMU was or is about to be started, so that it can be found again.
 - ``grants`` (key: the VMI's uid): which user id it runs as, and the shared files that may be open to it.
 - ``explain`` (key: the VMI's uid): the reasons of its command line, deflated JSON.
+- ``freezes`` (key: the VMI's uid), ``execs`` and ``agenthandles`` (key: its uid, a slash and theirs): what was begun in
+  the guest and is to be ended (:mod:`solovirt.controllers.guest_freeze`, ``guest_exec``, ``guest_handles``).
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from solovirt.kit.json import JsonObject
 from solovirt.store.records import Records
 
 PINS, LAUNCHES, GRANTS, EXPLAIN = "pins", "launches", "grants", "explain"
+FREEZES, EXECS, HANDLES = "freezes", "execs", "agenthandles"
 
 T = TypeVar("T")
 
@@ -102,8 +105,16 @@ class MachineRecords:
     async def put_explanation(self, uid: str, explanation: object) -> None:
         await self._records.put(EXPLAIN, uid, zlib.compress(json.encode(explanation)))
 
+    def is_frozen(self, uid: str) -> bool:
+        """Whether we froze the guest's file systems, and have not thawed them yet."""
+        return self._records.get(FREEZES, uid) is not None
+
     async def drop_machine(self, uid: str) -> None:
-        """Launch and explanation of a machine of which nothing is left."""
+        """Launch and explanation of a machine of which nothing is left, and what was begun in its guest."""
+        for kind in (FREEZES, EXECS, HANDLES):
+            for key in self._records.list(kind):
+                if key.partition("/")[0] == uid:
+                    await self._records.delete(kind, key)
         for kind in (LAUNCHES, EXPLAIN):
             if self._records.get(kind, uid) is not None:
                 await self._records.delete(kind, uid)
