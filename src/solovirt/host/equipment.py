@@ -77,18 +77,39 @@ def _prepare(
 ) -> Equipment:
     spec, meta = vmi.spec, vmi.metadata
     places = kept.places(paths, meta.uid, key, run_as)
-    seeded = Machine(meta.namespace, meta.name, hostname(vmi), pins.uuid)
-
-    def content(volume: Volume, path: str) -> Mapping[str, bytes]:
-        return seeds.seed(volume, vmi, seeded, lookup, path).files
-
     claims, sockets = Claims(paths.volumes), paths.sockets(meta.uid)
+    content = _contents(vmi, pins, lookup)
     return Equipment(
         firmware=firmware.prepare(spec, facts, places, machine=pins.machine),
         acpi_tables=acpi.prepare(spec, meta.namespace, lookup, places, prefix=prefix),
         filesystems=filesystems.prepare(spec, meta.namespace, claims, places, sockets, content, prefix=prefix),
         tpm_state=tpm.prepare(spec, places),
     )
+
+
+def share(
+    vmi: VirtualMachineInstance, name: str, paths: Paths, key: str, pins: Pins, lookup: Contents
+) -> FilesystemBinding:
+    """One filesystem, prepared for a machine that runs; the others are left alone. Blocks. Raises as ``prepare``."""
+    meta = vmi.metadata
+    places = kept.places(paths, meta.uid, key)
+    content = _contents(vmi, pins, lookup)
+    claims, sockets = Claims(paths.volumes), paths.sockets(meta.uid)
+    return filesystems.prepare(vmi.spec, meta.namespace, claims, places, sockets, content, only=name)[name]
+
+
+def unshare(vmi: VirtualMachineInstance, name: str, paths: Paths, key: str) -> None:
+    """What ``share`` wrote for one that is unplugged. Blocks."""
+    filesystems.discard(kept.places(paths, vmi.metadata.uid, key), name)
+
+
+def _contents(vmi: VirtualMachineInstance, pins: Pins, lookup: Contents) -> filesystems.Content:
+    seeded = Machine(vmi.metadata.namespace, vmi.metadata.name, hostname(vmi), pins.uuid)
+
+    def content(volume: Volume, path: str) -> Mapping[str, bytes]:
+        return seeds.seed(volume, vmi, seeded, lookup, path).files
+
+    return content
 
 
 def programs(vmi: VirtualMachineInstance, facts: HostFacts, prefix: str = "spec") -> None:

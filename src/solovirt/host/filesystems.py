@@ -63,12 +63,14 @@ def prepare(
     content: Content,
     *,
     prefix: str = "spec",
+    only: str = "",
 ) -> dict[str, FilesystemBinding]:
-    """The same, with the directories made and filled. Blocks. Raises what ``content`` raises, too."""
+    """The same, with the directories made and filled: all, or the one of a name, while guests are at the others.
+    Blocks. Raises what ``content`` raises, too."""
     bound = plan(spec, namespace, claims, places, sockets)
     for index, volume in enumerate(spec.volumes):
         binding = bound.get(volume.name)
-        if binding is None:
+        if binding is None or only not in ("", volume.name):
             continue
         directory = Path(binding.directory)
         with files.telling(directory.parent, f"filesystem {volume.name}"):
@@ -77,6 +79,13 @@ def prepare(
             else:
                 _write(directory, content(volume, f"{prefix}.volumes[{index}]"))
     return bound
+
+
+def discard(places: Places, name: str) -> None:
+    """The files that were written for one filesystem, which no guest has any more. What claims hold stays. Blocks."""
+    directory = places.instance / "shared" / name
+    if directory.is_dir() and not directory.is_symlink():
+        shutil.rmtree(directory)
 
 
 def _directory(volume: Volume, namespace: str, claims: Claims, places: Places, field: str) -> tuple[Path, bool, str]:

@@ -71,6 +71,18 @@ class HelperSet:
             for helper, listener in bound:
                 self._running.append(_start(helper, listener, self._directory, run_as))
 
+    def names(self) -> set[str]:
+        """Those that live, as far as is known."""
+        return {running.name for running in self._running}
+
+    def add(self, helper: Helper, run_as: tuple[int, int] | None) -> None:
+        """One more while QEMU runs, watched from now on. Its socket is there until ``hide``. Raises as ``start``."""
+        with _listening(helper, run_as) as listener:
+            self._sockets.append(helper.socket)
+            running = _start(helper, listener, self._directory, run_as)
+            self._running.append(running)
+        self._tasks.spawn(self._watch(running), f"helper {running.name}")
+
     def watch(self) -> None:
         """From now on a helper that ends is told."""
         for running in self._running:
@@ -116,6 +128,20 @@ class HelperSet:
         A virtiofsd serves the guest from a child of its own, which may no longer do what its parent says.
         """
         running, self._running = self._running, []
+        try:
+            await self._end(running)
+        finally:
+            self.hide()
+
+    async def remove(self, name: str) -> None:
+        """One of them, which QEMU has no use for any more; it goes as in ``end``, and its end is not told."""
+        leaving = [running for running in self._running if running.name == name]
+        self._running = [running for running in self._running if running.name != name]
+        await self._end(leaving)
+        if not leaving:
+            _forget(self._directory, name)
+
+    async def _end(self, running: list[_Running]) -> None:
         brood = Brood(one.child for one in running)
         try:
             if running:
@@ -131,7 +157,6 @@ class HelperSet:
             brood.kill()
             for one in running:
                 _forget(self._directory, one.name)
-            self.hide()
 
     async def release(self) -> None:
         """Lets go of them; they go on."""

@@ -141,6 +141,7 @@ EventKind = Literal[
     "panicked",
     "watchdog",
     "helper-exited",
+    "unplugged",
 ]
 
 
@@ -157,6 +158,7 @@ class InstanceEvent:
     - ``io-error``: ``detail`` says device, operation and reason.
     - ``panicked``, ``watchdog`` (the guest did not feed it): ``detail`` is the action taken.
     - ``helper-exited``: a program beside QEMU ended, which goes on without it; ``detail`` is one sentence.
+    - ``unplugged``: a device is gone, at our request or by the guest's own will; ``detail`` is its id.
     - ``exited``: the process is gone, always the last event. ``exit_code`` is its status, negative for a signal, None
       if QEMU was not our child (adopted); ``detail`` is one sentence.
     """

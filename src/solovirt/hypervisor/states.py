@@ -53,8 +53,9 @@ class StateTracker:
                 return Happening("paused", self.state.value)
             case "SHUTDOWN" | "RESET":
                 return Happening("shutdown" if name == "SHUTDOWN" else "reset", _reason(data))
-            case "BLOCK_IO_ERROR":
-                return Happening("io-error", _io_error(data))
+            case "BLOCK_IO_ERROR" | "DEVICE_DELETED":
+                gone = Happening("unplugged", printable(get_str(data, "device"), 128))
+                return gone if name == "DEVICE_DELETED" else Happening("io-error", _io_error(data))
             case "GUEST_PANICKED" | "WATCHDOG":
                 kind: EventKind = "watchdog" if name == "WATCHDOG" else "panicked"
                 return Happening(kind, printable(get_str(data, "action"), 64))

@@ -112,6 +112,13 @@ class Hypervisor:
         await self._clear(identity)
         return None
 
+    def beside(self, uid: str) -> HelperSet:
+        """The programs beside a running instance. Raises ``Unavailable`` when there is no such instance."""
+        found = self._helpers.get(uid)
+        if found is None:
+            raise Unavailable(f"instance {uid} does not run")
+        return found
+
     async def close(self) -> None:
         """Let go of every instance without touching it. No event comes any more."""
         instances, self._instances = self.instances(), {}

@@ -39,7 +39,17 @@ def spec_warnings(spec: VirtualMachineInstanceSpec, field: str) -> list[str]:
                 if _size(plain, encoded) > INLINE_MAX:
                     text = f"{place} {kind} exceeds {INLINE_MAX} bytes"
                     found.append(f"{text}: KubeVirt refuses it, and wants it in a {instead}")
-    return found
+    return found + _absent(spec, field)
+
+
+def _absent(spec: VirtualMachineInstanceSpec, field: str) -> list[str]:
+    pods = {network.name for network in spec.networks if network.pod is not None}
+    return [
+        f'{field}.domain.devices.interfaces[{index}].state: "{nic.name}" interface\'s state "absent" is not supported on'
+        " default networks by KubeVirt"
+        for index, nic in enumerate(spec.domain.devices.interfaces)
+        if nic.state == "absent" and nic.name in pods
+    ]
 
 
 def _size(plain: str, encoded: str) -> int:

@@ -24,8 +24,22 @@ def helpers(equipment: Equipment, facts: HostFacts, tpm_socket: str) -> tuple[He
     found = []
     if equipment.tpm_state is not None:
         found.append(_swtpm(facts.helpers[SWTPM], equipment.tpm_state, tpm_socket))
-    found += [_virtiofsd(facts.helpers[VIRTIOFSD], shared) for shared in equipment.filesystems.values()]
+    found += [sharing(facts, shared) for shared in equipment.filesystems.values()]
     return tuple(found)
+
+
+def sharing(facts: HostFacts, shared: FilesystemBinding) -> Helper:
+    """What serves one shared directory. Raises ``HostError`` reason "MissingTool"."""
+    program = facts.helpers.get(VIRTIOFSD)
+    if program is None:
+        text = f"{VIRTIOFSD}, needed for shared directories, is not installed"
+        raise HostError(text, reason="MissingTool", hint=f"apt install {PACKAGES[VIRTIOFSD]}")
+    return _virtiofsd(program, shared)
+
+
+def sharing_name(filesystem: str) -> str:
+    """The name of the helper that serves it."""
+    return f"{VIRTIOFSD}-{filesystem}"
 
 
 def _swtpm(program: str, state: Path, socket: str) -> Helper:
@@ -57,7 +71,7 @@ def _virtiofsd(program: str, shared: FilesystemBinding) -> Helper:
         "-o", "cache=auto", "--rlimit-nofile=0", "-f",
     )  # fmt: skip
     return Helper(
-        name=f"{VIRTIOFSD}-{shared.name}",
+        name=sharing_name(shared.name),
         argv=argv,
         socket=shared.socket,
         confines_itself=True,

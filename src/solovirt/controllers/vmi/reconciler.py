@@ -112,6 +112,8 @@ class VirtualMachineInstances:
                     self.live.retry(uid)
             case "reset":
                 self.live.retry(uid)
+            case "unplugged":
+                self.live.look(uid)
             case "agent-disconnected":
                 self.agents.disconnected(uid)
             case "io-error" | "panicked" | "watchdog" | "helper-exited":

@@ -43,3 +43,11 @@ def test_what_kubevirt_takes_is_not_mentioned() -> None:
 def test_the_path_in_a_virtual_machine() -> None:
     machine = decode(VIRTUAL_MACHINES, changed(VM, {f"spec.template.spec.{SEED}": {"userData": LARGE}})).object
     assert VIRTUAL_MACHINES.warn(machine)[0].startswith(f"spec.template.spec.{SEED} userdata")
+
+
+def test_unplugging_from_the_pod_network() -> None:
+    machine = decode(VIRTUAL_MACHINES, changed(VM, {"spec.template.spec.domain.devices.interfaces[0].state": "absent"}))
+    assert VIRTUAL_MACHINES.warn(machine.object) == [
+        'spec.template.spec.domain.devices.interfaces[0].state: "default" interface\'s state "absent" is not supported'
+        " on default networks by KubeVirt"
+    ]

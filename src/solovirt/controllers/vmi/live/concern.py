@@ -26,7 +26,8 @@ class Report:
     """What one concern found and did. None and empty mean: nothing to say, the spec is what is.
 
     ``conditions`` go into the VMI's status while they are told; ``volumes`` say how single volumes are (by name);
-    ``topology`` and ``memory`` are what is plugged. ``again``: seconds after which it is worth another look; None when
+    ``topology`` and ``memory`` are what is plugged; ``nics`` the links ("up", "down") of the interfaces that are, by
+    name. ``again``: seconds after which it is worth another look; None when
     only a change of the spec, of the agent or a reset of the guest could help.
     """
 
@@ -34,6 +35,7 @@ class Report:
     topology: CPUTopology | None = None
     memory: MemoryStatus | None = None
     volumes: Mapping[str, VolumeStatus] = field(default_factory=dict)
+    nics: Mapping[str, str] | None = None
     again: float | None = None
 
 
@@ -97,5 +99,6 @@ def combined(reports: Mapping[str, Report]) -> Report:
         topology=next((report.topology for report in every if report.topology is not None), None),
         memory=next((report.memory for report in every if report.memory is not None), None),
         volumes={name: volume for report in every for name, volume in report.volumes.items()},
+        nics=next((report.nics for report in every if report.nics is not None), None),
         again=min(waits, default=None),
     )

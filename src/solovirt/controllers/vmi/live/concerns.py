@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from solovirt.controllers.vmi.launcher import Launcher
 from solovirt.controllers.vmi.live.concern import Concern
+from solovirt.controllers.vmi.live.devices import Devices
+from solovirt.controllers.vmi.live.nics import NICs
 
 
 def all_concerns(launcher: Launcher) -> Sequence[Concern]:
     """``launcher`` prepares what new devices need."""
-    return ()
+    return (NICs(), Devices())

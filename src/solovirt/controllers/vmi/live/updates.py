@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
@@ -87,6 +87,13 @@ class LiveUpdates:
             machine.due = time.monotonic()
             self._wake(uid)
 
+    def look(self, uid: str) -> None:
+        """The machine lost a device, asked to or not: what is there is compared with the spec once more."""
+        machine = self._machines.get(uid)
+        if machine is not None:
+            machine.due = time.monotonic()
+            self._wake(uid)
+
     async def forget(self, uid: str) -> None:
         """The machine is gone: what is under way ends."""
         self._machines.pop(uid, None)
@@ -123,5 +130,5 @@ class LiveUpdates:
                 log.warning("instance %s: %s: %s", instance.uid, concern.name, error)
                 self._site.events.warning(vmi, "LiveUpdateFailed", f"{concern.name}: {error}")
             before = machine.reports.get(concern.name, NOTHING)
-            report = Report(before.conditions, before.topology, before.memory, before.volumes, again=AGAIN)
+            report = replace(before, again=AGAIN)
         machine.reports[concern.name] = report

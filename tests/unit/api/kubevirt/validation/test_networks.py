@@ -115,6 +115,7 @@ def multus(name: str = "lan", **interface: object) -> dict[str, object]:
 @pytest.mark.parametrize(
     "changes",
     [
+        {f"{NIC}.state": "absent"},
         multus(bridge={}, state="down"),
         multus(bridge={}, state="absent"),
         multus("ns/vlan-10", sriov={}, bootOrder=1),
@@ -145,7 +146,12 @@ def test_every_kind_of_attachment(changes: dict[str, object]) -> None:
         (multus(bridge={}, state="gone"), "logical lan interface state value is unsupported: gone"),
         (multus(sriov={}, state="down"), '"lan" interface\'s state "down" is not supported for SR-IOV NICs'),
         (multus(sriov={}, state="absent"), '"lan" interface\'s state "absent" is supported only for bridge binding'),
-        ({f"{NIC}.state": "absent"} | BRIDGE, 'state "absent" is not supported on default networks'),
+        (
+            BRIDGE
+            | {f"{NIC}.state": "absent", "networks[0].pod": REMOVED}
+            | {"networks[0].multus": {"networkName": "a", "default": True}},
+            'state "absent" is not supported on default networks',
+        ),
         ({f"{NIC}.masquerade": REMOVED, f"{NIC}.sriov": {}}, "an SR-IOV interface needs a network attachment"),
         ({f"{NIC}.acpiIndex": 16384}, "must be between 1 and 16383"),
         ({"networks[0].multus": {"networkName": "a"}}, "should have only one network type"),
