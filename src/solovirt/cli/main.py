@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("import_machine", "make a manifest of a QEMU command line or a libvirt domain"),
     "export": ("export_machine", "write a VM as a libvirt domain"),
     "exec": ("guest_exec", "run a command inside the guest, through its agent"),
+    "guest": ("guest", "ask the guest's agent, or have it do something; `solovirt guest` lists what"),
     "agent": ("agent", "send any command to the guest agent and show the raw reply"),
     "image": ("image", "build, pull, import, list and remove guest images"),
     "doctor": ("doctor", "what this host can do, what is missing for what, and the package to install"),
@@ -64,6 +65,12 @@ class Command(Protocol):
     def add_arguments(self, parser: argparse.ArgumentParser, verb: str) -> None: ...
 
     def run(self, args: argparse.Namespace, context: Context, verb: str) -> int: ...
+
+
+class Group(Protocol):
+    """A module that only names the modules of its verbs."""
+
+    VERBS: dict[str, tuple[str, str]]
 
 
 def command() -> NoReturn:
@@ -105,7 +112,7 @@ def dispatch(words: list[str]) -> int:
     """Split off the options before the verb, build the verb's parser, run it."""
     leading, verb, rest = split_verb(words)
     if verb == "help" and rest[:1] and rest[0] in COMMANDS:
-        leading, verb, rest = [], rest[0], ["--help"]
+        leading, verb, rest = [], rest[0], [*rest[1:], "--help"]
     if verb == "help" or not words or (not verb and {"-h", "--help"} & set(leading)):
         print(overview())
         return 0
@@ -115,13 +122,18 @@ def dispatch(words: list[str]) -> int:
     if "--version" in leading:
         leading, verb, rest = [], "version", []
     if verb not in COMMANDS:
-        from solovirt.kit.names import nearest
-
-        near = nearest(verb, list(COMMANDS))
-        print(f"solovirt: unknown command {verb!r}" + (f"; did you mean {near!r}?" if near else ""), file=sys.stderr)
-        print(USAGE, file=sys.stderr)
-        return 2
+        return _unknown(verb, COMMANDS, USAGE)
     module_name, summary = COMMANDS[verb]
+    if verb in GROUPS:
+        table = verbs_of(verb)
+        before, under, rest = split_verb(rest)
+        leading = [*leading, *before]
+        if not under:
+            print(group_overview(verb, table))
+            return 0 if {"-h", "--help"} & set(before) else 2
+        if under not in table:
+            return _unknown(under, table, f"`solovirt {verb} --help` lists what there is", f"{verb} ")
+        verb, (module_name, summary) = f"{verb} {under}", table[under]
     command = cast(Command, import_module(f"solovirt.cli.commands.{module_name}"))
     from solovirt.cli.options import build_parser, fill_context
 
@@ -131,6 +143,22 @@ def dispatch(words: list[str]) -> int:
     args = parser.parse_args([*leading, *own])
     args.after_dashes = tail
     return command.run(args, fill_context(args), verb)
+
+
+def verbs_of(group: str) -> dict[str, tuple[str, str]]:
+    """The verbs below one of ``GROUPS``: module and summary."""
+    return cast(Group, import_module(f"solovirt.cli.commands.{COMMANDS[group][0]}")).VERBS
+
+
+def _unknown(verb: str, known: dict[str, tuple[str, str]], usage: str, group: str = "") -> int:
+    from solovirt.kit.names import nearest
+
+    near = nearest(verb, list(known))
+    print(
+        f"solovirt: unknown command {group + verb!r}" + (f"; did you mean {near!r}?" if near else ""), file=sys.stderr
+    )
+    print(usage, file=sys.stderr)
+    return 2
 
 
 OPTIONS_WITH_VALUE = (
@@ -145,7 +173,9 @@ OPTIONS_WITH_VALUE = (
 )
 
 
-TAKES_TAIL = ("exec", "import", "__complete")
+TAKES_TAIL = ("exec", "guest exec", "import", "__complete")
+GROUPS = ("guest",)
+"""Commands with verbs of their own: their module has a table of them."""
 
 
 def split_tail(words: list[str]) -> tuple[list[str], list[str]]:
@@ -186,6 +216,20 @@ def overview() -> str:
             "",
             "`solovirt COMMAND --help` explains a command. The same commands work on a cluster that has KubeVirt:",
             "set KUBECONFIG, or give --server.",
+        ]
+    )
+
+
+def group_overview(group: str, table: dict[str, tuple[str, str]]) -> str:
+    """The text of ``solovirt GROUP --help``."""
+    width = max(map(len, table)) + 2
+    return "\n".join(
+        [
+            f"usage: solovirt {group} VERB NAME ...",
+            "",
+            *(f"  {verb:<{width}}{summary}" for verb, (_, summary) in table.items()),
+            "",
+            f"`solovirt {group} VERB --help` explains one.",
         ]
     )
 

@@ -49,11 +49,21 @@ def run(args: argparse.Namespace, context: Context, verb: str) -> int:
 
 def candidates(context: Context, before: list[str], current: str) -> Iterable[str]:
     """Everything that may stand there; the caller keeps what begins with ``current``."""
-    from solovirt.cli.main import COMMANDS, TAKES_TAIL, split_verb
+    from solovirt.cli.main import COMMANDS, GROUPS, TAKES_TAIL, split_verb, verbs_of
 
     leading, verb, rest = split_verb(before)
     if verb and verb not in COMMANDS:
         return []
+    if verb in GROUPS:
+        table = verbs_of(verb)
+        more, under, rest = split_verb(rest)
+        leading = [*leading, *more]
+        if not under and not current.startswith("-"):
+            return [f"{name}\t{summary}" for name, (_, summary) in table.items()]
+        if under:
+            if under not in table:
+                return []
+            verb = f"{verb} {under}"
     if verb in TAKES_TAIL and "--" in rest:
         return FILES
     parser = _parser(verb)
@@ -82,12 +92,14 @@ def _at_an_option(
 def _parser(verb: str) -> argparse.ArgumentParser:
     from importlib import import_module
 
-    from solovirt.cli.main import COMMANDS
+    from solovirt.cli.main import COMMANDS, GROUPS, verbs_of
     from solovirt.cli.options import build_parser
 
     parser = build_parser(verb, "x")
-    if verb:
-        import_module(f"solovirt.cli.commands.{COMMANDS[verb][0]}").add_arguments(parser, verb)
+    group, _, under = verb.partition(" ")
+    if verb and (under or group not in GROUPS):
+        module = (verbs_of(group)[under] if under else COMMANDS[verb])[0]
+        import_module(f"solovirt.cli.commands.{module}").add_arguments(parser, verb)
     return parser
 
 
@@ -174,7 +186,9 @@ def _words(
         return _names(context, lookup(context.client, given[0].split(",")[0])) if given else _kinds(verb)
     if verb == "explain":
         return _names(context, VM) if given else ["vm"]
-    if kind_of_name := NAMES.get(verb):
+    if verb == "guest cp":
+        return FILES
+    if kind_of_name := VMI if verb.startswith("guest ") else NAMES.get(verb):
         return [] if given else _names(context, kind_of_name)
     if verb == "image" and given:
         return _image_words(context, given)

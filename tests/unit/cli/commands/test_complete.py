@@ -64,6 +64,13 @@ def complete(run: Run, line: str) -> list[str]:
         ("completion ", ["bash", "zsh", "fish"]),
         ("exec alpha -- ", [":files"]),
         ("frobnicate x ", []),
+        ("guest fr", ["freeze", "freeze-status"]),
+        ("guest -n lab tha", ["thaw"]),
+        ("guest freeze ", ["alpha"]),
+        ("guest freeze --time", ["--timeout"]),
+        ("guest cp ", [":files"]),
+        ("guest exec alpha -- ", [":files"]),
+        ("guest frobnicate ", []),
     ],
 )
 def test_candidates(run: Run, line: str, expected: list[str]) -> None:
