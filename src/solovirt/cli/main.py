@@ -11,7 +11,7 @@ import io
 import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn, Protocol, cast
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol, cast
 
 from solovirt.kit.errors import Cause, SolovirtError
 
@@ -112,52 +112,66 @@ def dispatch(words: list[str]) -> int:
     """Split off the options before the verb, build the verb's parser, run it."""
     leading, verb, rest = split_verb(words)
     if verb == "help" and rest[:1] and rest[0] in COMMANDS:
-        leading, verb, rest = [], rest[0], [*rest[1:], "--help"]
+        words, verb = [*rest, "--help"], rest[0]
     if verb == "help" or not words or (not verb and {"-h", "--help"} & set(leading)):
         print(overview())
         return 0
     if not verb:
         print(f"solovirt: no command given\n{USAGE}\n`solovirt help` lists the commands", file=sys.stderr)
         return 2
-    if "--version" in leading:
-        leading, verb, rest = [], "version", []
-    if verb not in COMMANDS:
-        return _unknown(verb, COMMANDS, USAGE)
-    module_name, summary = COMMANDS[verb]
-    if verb in GROUPS:
-        table = verbs_of(verb)
-        before, under, rest = split_verb(rest)
-        leading = [*leading, *before]
-        if not under:
-            print(group_overview(verb, table))
-            return 0 if {"-h", "--help"} & set(before) else 2
-        if under not in table:
-            return _unknown(under, table, f"`solovirt {verb} --help` lists what there is", f"{verb} ")
-        verb, (module_name, summary) = f"{verb} {under}", table[under]
-    command = cast(Command, import_module(f"solovirt.cli.commands.{module_name}"))
+    found = find_verb(["version"] if "--version" in leading else words)
+    if not found.module:
+        return _unknown(found)
+    if found.table:
+        print(group_overview(found))
+        return 0 if {"-h", "--help"} & set(found.leading) else 2
+    command = cast(Command, import_module(f"solovirt.cli.commands.{found.module}"))
     from solovirt.cli.options import build_parser, fill_context
 
-    parser = build_parser(verb, summary)
-    command.add_arguments(parser, verb)
-    own, tail = split_tail(rest) if verb in TAKES_TAIL else (rest, [])
-    args = parser.parse_args([*leading, *own])
+    parser = build_parser(found.verb, found.summary)
+    command.add_arguments(parser, found.verb)
+    own, tail = split_tail(found.rest) if found.verb in TAKES_TAIL else (found.rest, [])
+    args = parser.parse_args([*found.leading, *own])
     args.after_dashes = tail
-    return command.run(args, fill_context(args), verb)
+    return command.run(args, fill_context(args), found.verb)
 
 
-def verbs_of(group: str) -> dict[str, tuple[str, str]]:
-    """The verbs below one of ``GROUPS``: module and summary."""
-    return cast(Group, import_module(f"solovirt.cli.commands.{COMMANDS[group][0]}")).VERBS
+class Found(NamedTuple):
+    """What a line's words name. ``module`` is "" for an unknown verb. ``table``: the verbs of which one is still to be
+    given, empty when none is; of an unknown verb those that there are.
+    """
+
+    leading: list[str]
+    verb: str
+    rest: list[str]
+    module: str
+    summary: str
+    table: dict[str, tuple[str, str]]
 
 
-def _unknown(verb: str, known: dict[str, tuple[str, str]], usage: str, group: str = "") -> int:
+def find_verb(words: list[str]) -> Found:
+    """The verb that ``words`` begin with, after options; of a command in ``GROUPS`` with the verb below it."""
+    leading, verb, rest = split_verb(words)
+    table, group = COMMANDS, ""
+    if verb in GROUPS:
+        group, table = verb, cast(Group, import_module(f"solovirt.cli.commands.{COMMANDS[verb][0]}")).VERBS
+        before, verb, rest = split_verb(rest)
+        leading = [*leading, *before]
+    full = f"{group} {verb}".strip()
+    if not verb:
+        return Found(leading, full, rest, *COMMANDS.get(group, ("help", "")), table)
+    if verb not in table:
+        return Found(leading, full, rest, "", "", table)
+    return Found(leading, full, rest, *table[verb], {})
+
+
+def _unknown(found: Found) -> int:
     from solovirt.kit.names import nearest
 
-    near = nearest(verb, list(known))
-    print(
-        f"solovirt: unknown command {group + verb!r}" + (f"; did you mean {near!r}?" if near else ""), file=sys.stderr
-    )
-    print(usage, file=sys.stderr)
+    group, _, verb = found.verb.rpartition(" ")
+    near = nearest(verb, list(found.table))
+    print(f"solovirt: unknown command {found.verb!r}" + (f"; did you mean {near!r}?" if near else ""), file=sys.stderr)
+    print(f"`solovirt {group} --help` lists what there is" if group else USAGE, file=sys.stderr)
     return 2
 
 
@@ -220,16 +234,16 @@ def overview() -> str:
     )
 
 
-def group_overview(group: str, table: dict[str, tuple[str, str]]) -> str:
+def group_overview(found: Found) -> str:
     """The text of ``solovirt GROUP --help``."""
-    width = max(map(len, table)) + 2
+    width = max(map(len, found.table)) + 2
     return "\n".join(
         [
-            f"usage: solovirt {group} VERB NAME ...",
+            f"usage: solovirt {found.verb} VERB NAME ...",
             "",
-            *(f"  {verb:<{width}}{summary}" for verb, (_, summary) in table.items()),
+            *(f"  {verb:<{width}}{summary}" for verb, (_, summary) in found.table.items()),
             "",
-            f"`solovirt {group} VERB --help` explains one.",
+            f"`solovirt {found.verb} VERB --help` explains one.",
         ]
     )
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from solovirt.cli.client import path_of
 from solovirt.cli.context import Context
 from solovirt.cli.kinds import KNOWN, NAMESPACE, VM, VMI, Kind, lookup
 from solovirt.kit.errors import SolovirtError
 from solovirt.kit.jsontypes import get_list, get_object, get_str
+
+if TYPE_CHECKING:
+    from solovirt.cli.main import Found
 
 FILES = [":files"]
 FILE_OPTIONS = ("-f", "--filename", "--certificate-authority", "--client-certificate", "--client-key", "--facts")
@@ -49,30 +53,20 @@ def run(args: argparse.Namespace, context: Context, verb: str) -> int:
 
 def candidates(context: Context, before: list[str], current: str) -> Iterable[str]:
     """Everything that may stand there; the caller keeps what begins with ``current``."""
-    from solovirt.cli.main import COMMANDS, GROUPS, TAKES_TAIL, split_verb, verbs_of
+    from solovirt.cli.main import TAKES_TAIL, find_verb
 
-    leading, verb, rest = split_verb(before)
-    if verb and verb not in COMMANDS:
+    found = find_verb(before)
+    if found.verb and not found.module:
         return []
-    if verb in GROUPS:
-        table = verbs_of(verb)
-        more, under, rest = split_verb(rest)
-        leading = [*leading, *more]
-        if not under and not current.startswith("-"):
-            return [f"{name}\t{summary}" for name, (_, summary) in table.items()]
-        if under:
-            if under not in table:
-                return []
-            verb = f"{verb} {under}"
-    if verb in TAKES_TAIL and "--" in rest:
+    if found.verb in TAKES_TAIL and "--" in found.rest:
         return FILES
-    parser = _parser(verb)
+    parser = _parser(found)
     if (offered := _at_an_option(context, parser, before, current)) is not None:
         return offered
-    if not verb:
-        return [f"{name}\t{summary}" for name, (_, summary) in COMMANDS.items() if not name.startswith("_")]
-    _take_over(context, parser, [*leading, *rest])
-    return _words(context, parser, verb, _positionals(parser, rest), current)
+    if found.table:
+        return [f"{name}\t{summary}" for name, (_, summary) in found.table.items() if not name.startswith("_")]
+    _take_over(context, parser, [*found.leading, *found.rest])
+    return _words(context, parser, found.verb, _positionals(parser, found.rest), current)
 
 
 def _at_an_option(
@@ -89,17 +83,14 @@ def _at_an_option(
     return _options(parser)
 
 
-def _parser(verb: str) -> argparse.ArgumentParser:
+def _parser(found: Found) -> argparse.ArgumentParser:
     from importlib import import_module
 
-    from solovirt.cli.main import COMMANDS, GROUPS, verbs_of
     from solovirt.cli.options import build_parser
 
-    parser = build_parser(verb, "x")
-    group, _, under = verb.partition(" ")
-    if verb and (under or group not in GROUPS):
-        module = (verbs_of(group)[under] if under else COMMANDS[verb])[0]
-        import_module(f"solovirt.cli.commands.{module}").add_arguments(parser, verb)
+    parser = build_parser(found.verb, "x")
+    if found.module and not found.table:
+        import_module(f"solovirt.cli.commands.{found.module}").add_arguments(parser, found.verb)
     return parser
 
 
@@ -186,10 +177,9 @@ def _words(
         return _names(context, lookup(context.client, given[0].split(",")[0])) if given else _kinds(verb)
     if verb == "explain":
         return _names(context, VM) if given else ["vm"]
-    if verb == "guest cp":
-        return FILES
     if kind_of_name := VMI if verb.startswith("guest ") else NAMES.get(verb):
-        return [] if given else _names(context, kind_of_name)
+        files = verb == "guest cp"
+        return FILES if files else [] if given else _names(context, kind_of_name)
     if verb == "image" and given:
         return _image_words(context, given)
     places = [action for action in parser._actions if not action.option_strings]
