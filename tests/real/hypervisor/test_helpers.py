@@ -75,6 +75,32 @@ async def test_one_that_does_not_end_by_itself_is_killed(root: Path, hypervisor:
     await until_gone(launch, "idle")
 
 
+async def test_one_that_comes_later_and_goes_before_qemu(root: Path, hypervisor: Hypervisor, events: Events) -> None:
+    launch = machine(root)
+    await hypervisor.launch(launch)
+    beside = hypervisor.beside(launch.uid)
+    beside.add(idle(root), None)
+    assert beside.names() == {"idle"}
+    assert len(holders(launch, "idle")) == 1
+    beside.hide()
+    assert not list(root.rglob("idle.sock"))
+
+    await hypervisor.close()
+    later = Hypervisor(events)
+    adopted = await later.adopt(launch.identity)
+    assert adopted is not None
+    beside = later.beside(launch.uid)
+    assert beside.names() == {"idle"}, "the next daemon knows it"
+    await beside.remove("idle")
+    await beside.remove("idle")
+    assert (beside.names(), helpers.names(launch.directory)) == (set(), [])
+    await until_gone(launch, "idle")
+    await asyncio.sleep(helpers.SETTLE + 0.1)
+    assert "helper-exited" not in events.kinds()
+    await adopted.kill()
+    await events.wait_for("exited")
+
+
 def faithless(root: Path) -> Helper:
     """As a virtiofsd that a guest took over: its child lets go of the lock and ignores all that it can."""
     code = (

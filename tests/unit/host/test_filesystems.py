@@ -81,3 +81,20 @@ def test_what_cannot_be_shared(tmp_path: Path) -> None:
         prepared(tmp_path, spec({"containerPath": {"path": "/x"}}))
     with pytest.raises(Invalid, match="cannot be shared"):
         prepared(tmp_path, spec({"emptyDisk": {"capacity": "1Gi"}}))
+
+
+def test_one_alone_while_guests_are_at_the_others(tmp_path: Path) -> None:
+    given = spec({"configMap": {"name": "c"}}, {"secret": {"secretName": "s"}})
+    prepared(tmp_path, given)
+    places, claims = Places(tmp_path / "i", tmp_path / "v"), Claims(tmp_path / "volumes")
+    shared = tmp_path / "i/shared"
+    (shared / "v0/seen").touch()
+    found = filesystems.prepare(
+        given, "default", claims, places, tmp_path / "run", lambda v, f: {"new": b""}, only="v1"
+    )
+    assert set(found) == {"v0", "v1"}
+    assert [path.name for path in (shared / "v1").iterdir()] == ["new"]
+    assert (shared / "v0/seen").exists()
+    filesystems.discard(places, "v1")
+    filesystems.discard(places, "v1")
+    assert [path.name for path in shared.iterdir()] == ["v0"]

@@ -54,6 +54,11 @@ def test_no_space_is_said_in_words() -> None:
     ]
 
 
+def test_a_device_that_went_is_told() -> None:
+    gone = ("DEVICE_DELETED", {"device": "ua-x", "path": "/machine/peripheral/ua-x"})
+    assert tell(gone) == (RunState.UNKNOWN, [("unplugged", "ua-x")])
+
+
 def test_suspend_and_wakeup() -> None:
     assert tell(("RESUME", {}), ("SUSPEND", {})) == (RunState.SUSPENDED, [("running", "")])
     assert tell(("SUSPEND", {}), ("WAKEUP", {})) == (RunState.RUNNING, [])
@@ -66,7 +71,17 @@ json_values = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | 
     st.lists(
         st.tuples(
             st.sampled_from(
-                ["RESUME", "STOP", "SHUTDOWN", "RESET", "BLOCK_IO_ERROR", "GUEST_PANICKED", "WATCHDOG", "X"]
+                [
+                    "RESUME",
+                    "STOP",
+                    "SHUTDOWN",
+                    "RESET",
+                    "BLOCK_IO_ERROR",
+                    "GUEST_PANICKED",
+                    "WATCHDOG",
+                    "DEVICE_DELETED",
+                    "X",
+                ]
             ),
             st.dictionaries(st.sampled_from(["action", "reason", "device", "guest", "nospace"]), json_values),
         ),

@@ -44,6 +44,7 @@ class AgentMonitor:
         self._changed = changed
         self._snapshots: dict[str, Snapshot] = {}
         self._watched: dict[str, asyncio.Task[None]] = {}
+        self._hurry: dict[str, asyncio.Event] = {}
         self._tasks = TaskSet("agents")
 
     def snapshot(self, uid: str) -> Snapshot | None:
@@ -61,6 +62,7 @@ class AgentMonitor:
         if task is not None:
             task.cancel()
         self._snapshots.pop(uid, None)
+        self._hurry.pop(uid, None)
 
     def frozen(self, uid: str, frozen: bool) -> None:
         """Somebody froze or thawed the guest's file systems just now."""
@@ -69,6 +71,11 @@ class AgentMonitor:
         if now != before:
             self._snapshots[uid] = now
             self._changed(uid)
+
+    def soon(self, uid: str) -> None:
+        """Something changed that the guest will tell about in a moment: it is asked now, and a few times after."""
+        if uid in self._watched:
+            self._hurry.setdefault(uid, asyncio.Event()).set()
 
     async def close(self) -> None:
         await self._tasks.close()
@@ -81,7 +88,19 @@ class AgentMonitor:
             if instance.agent.connected and now != before:
                 self._snapshots[instance.uid] = now
                 self._changed(instance.uid)
-            await asyncio.sleep(waits.pop(0) if waits else REFRESH)
+            if await self._hurried(instance.uid, waits.pop(0) if waits else REFRESH):
+                waits = list(_SOON)
+
+    async def _hurried(self, uid: str, seconds: float) -> bool:
+        """Waits that long at most. True when ``soon`` cut it short."""
+        hurry = self._hurry.setdefault(uid, asyncio.Event())
+        try:
+            async with asyncio.timeout(seconds):
+                await hurry.wait()
+        except TimeoutError:
+            return False
+        hurry.clear()
+        return True
 
     async def _ask(self, agent: GuestAgent, before: Snapshot) -> Snapshot:
         if before.freeze and await _asked(agent.fsfreeze_status) == "frozen":

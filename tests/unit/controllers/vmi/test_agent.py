@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
+import pytest
+
 from solovirt.controllers.vmi.agent import AgentMonitor, guest_os
 from solovirt.hypervisor.agent_info import Interface, OsInfo
 from solovirt.hypervisor.instance import Instance
@@ -61,3 +63,25 @@ async def test_an_agent_that_refuses_some_commands_still_tells_the_rest() -> Non
 
 def test_guest_os() -> None:
     assert guest_os(OsInfo(id="debian", version_id="12", kernel_release="6.1")).version_id == "12"
+
+
+async def test_it_is_asked_at_once_when_there_is_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("solovirt.controllers.vmi.agent._SOON", (60.0,))
+    monitor = AgentMonitor(lambda uid: None)
+    machine = Machine()
+    monitor.soon("1")
+    monitor.connected(cast(Instance, machine))
+    await asyncio.sleep(0.01)
+    machine.agent.interfaces = nothing  # type: ignore[method-assign]
+    await asyncio.sleep(0.02)
+    before = monitor.snapshot("1")
+    assert before is not None and before.interfaces, "not before its time"
+    monitor.soon("1")
+    await asyncio.sleep(0.02)
+    now = monitor.snapshot("1")
+    assert now is not None and now.interfaces == ()
+    await monitor.close()
+
+
+async def nothing() -> tuple[Interface, ...]:
+    return ()

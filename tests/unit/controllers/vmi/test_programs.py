@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from solovirt.controllers.vmi import programs
 from solovirt.host import access, facts
@@ -46,3 +47,13 @@ def test_without_root_there_are_no_ids_to_give(monkeypatch: pytest.MonkeyPatch) 
     shared = FilesystemBinding("data", "/s/data", "/run/fs0.sock")
     [virtiofsd] = programs.helpers(Equipment(filesystems={"data": shared}), KNOWN, "")
     assert "--ids" not in virtiofsd.argv and "uidmap" in virtiofsd.hint
+
+
+def test_one_shared_directory_by_itself() -> None:
+    shared = FilesystemBinding("data", "/s/data", "/run/fs0.sock")
+    found = programs.sharing(KNOWN, shared)
+    assert (found,) == programs.helpers(Equipment(filesystems={"data": shared}), KNOWN, "")
+    assert found.name == programs.sharing_name("data")
+    with pytest.raises(HostError, match="not installed") as caught:
+        programs.sharing(replace(KNOWN, helpers={}), shared)
+    assert caught.value.reason == "MissingTool"

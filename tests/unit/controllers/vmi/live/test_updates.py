@@ -156,3 +156,14 @@ async def test_work_ends_with_the_machine(lab: Lab, sockets: Sockets) -> None:
     await lab.settle()
     assert sockets.cancelled == 1
     assert lab.find_vmi() is None
+
+
+async def test_a_device_that_went_by_itself_is_noticed(lab: Lab, sockets: Sockets) -> None:
+    await running(lab)
+    await resize(lab, 2)
+    lab.host.tell(lab.host.machine, "unplugged", "ua-x")
+    await lab.settle()
+    assert sockets.seen == [2, 2]
+    lab.host.tell(lab.host.machine, "running")
+    await lab.settle()
+    assert sockets.seen == [2, 2]
