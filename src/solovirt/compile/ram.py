@@ -24,6 +24,13 @@ PAGE_SIZE = "domain.memory.hugepages.pageSize"
 PASSTHROUGH = "domain.cpu.numa.guestMappingPassthrough"
 MEMFD = "kubevirt.io/memfd"
 PAGE_SIZES = (2 * 1024**2, 1024**3)
+GROWS_BY = "solovirt.io/memory-hotplug"
+"""Annotation of the VMI: "virtio-mem" or "pc-dimm"; without it the machine has both."""
+VIRTIO_MEM, PC_DIMM = "virtio-mem", "pc-dimm"
+DIMM_SLOTS = 16
+"""QEMU keeps 1 GiB of addresses for each, to align it."""
+_ADDRESSES = 512 * 1024**3
+"""Half of what a CPU of 40 address bits has, QEMU's usual model: the other half is for PCI devices and alignment."""
 _MIB = 1024**2
 
 
@@ -65,6 +72,28 @@ def growth_bytes(ctx: Context) -> int:
         raise invalid(MAX_GUEST, f"must not be less than guest ({format_bytes(size)})")
     block = max(page_size(ctx), 2 * _MIB)
     return (most - size) // block * block
+
+
+def virtio_mem_bytes(ctx: Context) -> int:
+    """The size of the virtio-mem device; 0 for none. Raises ``Invalid``."""
+    return 0 if _grows_by(ctx) == PC_DIMM else growth_bytes(ctx)
+
+
+def dimm_bytes(ctx: Context) -> int:
+    """What DIMMs may add; 0 where there shall be none, or the addresses would be too many for both. Raises
+    ``Invalid``."""
+    kind, extra = _grows_by(ctx), growth_bytes(ctx)
+    if kind == PC_DIMM:
+        return extra
+    return extra if not kind and guest_bytes(ctx)[0] + 2 * extra <= _ADDRESSES else 0
+
+
+def _grows_by(ctx: Context) -> str:
+    kind = ctx.bindings.annotations.get(GROWS_BY, "")
+    if kind not in ("", VIRTIO_MEM, PC_DIMM):
+        path = f"metadata.annotations[{GROWS_BY}]"
+        raise invalid(path, f'"{kind}" is unknown', reason="FieldValueNotSupported", hint=f"{VIRTIO_MEM} or {PC_DIMM}")
+    return kind
 
 
 def page_size(ctx: Context) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from solovirt.compile.ram import DIMM_SLOTS
 from solovirt.kit.jsontypes import Json
 from solovirt.translate.draft import Draft, quantity
 from solovirt.translate.words import Flag, key_values, number, size
@@ -167,8 +168,8 @@ def memory(draft: Draft, flag: Flag) -> None:
     most = size(flag.word("maxmem"), 1 << 20) if "maxmem" in flag.props else None
     if most and most != found:
         draft.put("domain.memory.maxGuest", quantity(most))
-    if "slots" in flag.props:
-        draft.lose(f"-m slots={flag.word('slots')}", "memory grows through virtio-mem, which needs no slots")
+    if "slots" in flag.props and flag.number("slots") != DIMM_SLOTS:
+        draft.lose(f"-m slots={flag.word('slots')}", f"a guest that may grow has {DIMM_SLOTS} slots for DIMMs")
 
 
 def uuid(draft: Draft, flag: Flag) -> None:

@@ -26,6 +26,8 @@ class Draft:
     spec: JsonObject = field(default_factory=lambda: {"domain": {}})
     losses: list[Loss] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    annotations: dict[str, Json] = field(default_factory=dict)
+    """Of the VMI."""
     _lost: set[Loss] = field(default_factory=set, repr=False, compare=False)
 
     def put(self, path: str, value: Json) -> None:
@@ -78,11 +80,14 @@ class Draft:
 
     def manifest(self) -> JsonObject:
         """A VirtualMachine that does not start by itself."""
+        template: JsonObject = {"spec": _pruned(self.spec)}
+        if self.annotations:
+            template = {"metadata": {"annotations": self.annotations}, **template}
         return {
             "apiVersion": "kubevirt.io/v1",
             "kind": "VirtualMachine",
             "metadata": {"name": self.name},
-            "spec": {"runStrategy": "Halted", "template": {"spec": _pruned(self.spec)}},
+            "spec": {"runStrategy": "Halted", "template": template},
         }
 
 

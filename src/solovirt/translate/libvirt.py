@@ -56,6 +56,9 @@ def _memory(domain: Element, flags: dict[str, Flag], parts: Parts) -> None:
     given = flags.get("m")
     amount = size(given.word("size", given.head), 1 << 20) if given else None
     most = size(given.word("maxmem"), 1 << 20) if given and "maxmem" in given.props else None
+    grows = parts.objects.get("memvirtiomem0")
+    if amount and grows is not None and (extra := size(grows.word("size"))):
+        most = amount + extra  # -m has addresses for DIMMs besides
     if most and amount and most > amount:
         SubElement(domain, "maxMemory", {"slots": "16", "unit": "KiB"}).text = str(most // 1024)
     SubElement(domain, "memory", {"unit": "KiB"}).text = str((amount or 128 << 20) // 1024)

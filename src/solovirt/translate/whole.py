@@ -14,8 +14,9 @@ from solovirt.translate.words import Flag, size
 ENCRYPTION = {"sev-guest": "sev", "sev-snp-guest": "snp", "tdx-guest": "tdx"}
 _SEV_ES = 4
 """Bit of a SEV policy: registers are encrypted too."""
-_GROWS_FROM = 1 << 30
-"""From here on a guest may grow unless the manifest says otherwise; KubeVirt's smallest."""
+_GROWS_FROM = 128 << 20
+"""From here on a guest may grow unless the manifest says otherwise."""
+_GROWS_BY = "solovirt.io/memory-hotplug"
 _BLOCK = 2 << 20
 _AUTOMATIC = 2
 """Threads of ioThreadsPolicy auto without CPU requests."""
@@ -80,15 +81,25 @@ def _locked(draft: Draft, parts: Parts, passed: bool) -> None:
 
 
 def _growth(draft: Draft, parts: Parts, passed: bool) -> None:
-    """A machine whose memory could not grow stays so."""
+    """How much, and by what. A machine whose memory could not grow stays so."""
+    given = next((flag for flag in parts.flags if flag.name == "m"), None)
+    device = next((flag for flag in parts.flags if flag.name == "device" and flag.head == "virtio-mem-pci"), None)
+    guest = size(given.word("size", given.head), 1 << 20) if given is not None else None
+    if given is not None and guest and "maxmem" in given.props:
+        backend = parts.objects.get(device.word("memdev")) if device is not None else None
+        extra = size(backend.word("size")) if backend is not None else None
+        if device is None and "slots" in given.props:
+            draft.annotations[_GROWS_BY] = "pc-dimm"
+        elif extra and "slots" in given.props:
+            draft.put("domain.memory.maxGuest", quantity(guest + extra))
+        elif extra:
+            draft.annotations[_GROWS_BY] = "virtio-mem"
     domain = draft.spec["domain"]
     memory = domain.get("memory") if isinstance(domain, dict) else None
     if not isinstance(memory, dict) or "maxGuest" in memory or passed:
         return
     if isinstance(domain, dict) and "launchSecurity" in domain:
         return
-    given = next((flag for flag in parts.flags if flag.name == "m"), None)
-    guest = size(given.word("size", given.head), 1 << 20) if given is not None else None
     if guest and guest >= _GROWS_FROM and guest % _BLOCK == 0:
         memory["maxGuest"] = quantity(guest)
 

@@ -30,4 +30,4 @@ def test_each_is_named(words: str, what: str) -> None:
 
 def test_a_usual_machine_loses_little() -> None:
     losses = libvirt.write(render.argv(cases.load("minimal").machine()), "a").losses
-    assert [loss.what for loss in losses] == ["addresses of ua-default"]
+    assert [loss.what for loss in losses] == ["addresses of ua-default", "device virtiomem0"]

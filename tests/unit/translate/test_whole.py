@@ -42,12 +42,32 @@ def test_threads_that_no_policy_gives() -> None:
     assert "id=ua-d0" in what and "iothread,id=t1" in what
 
 
+MEM = "-object memory-backend-ram,id=m,size=2G -device virtio-mem-pci,memdev=m"
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("-m 2G,slots=16,maxmem=4G", "pc-dimm"),
+        (f"-m 2G,maxmem=4G {MEM}", "virtio-mem"),
+        (f"-m 2G,slots=16,maxmem=6G {MEM}", None),
+        ("-m 2G", None),
+    ],
+)
+def test_what_memory_grows_by(words: str, kind: str | None) -> None:
+    draft = argv.read(words.split())
+    assert draft.annotations.get("solovirt.io/memory-hotplug") == kind
+    assert ("annotations" in str(draft.manifest())) == (kind is not None)
+
+
 @pytest.mark.parametrize(
     ("words", "path", "value"),
     [
         ("-m 2G", "domain.memory.maxGuest", "2Gi"),
-        ("-m 512M", "domain.memory.maxGuest", None),
+        ("-m 512M", "domain.memory.maxGuest", "512Mi"),
+        ("-m 126M", "domain.memory.maxGuest", None),
         ("-m 2G,maxmem=4G", "domain.memory.maxGuest", "4Gi"),
+        (f"-m 2G,slots=16,maxmem=6G {MEM}", "domain.memory.maxGuest", "4Gi"),
         ("-overcommit mem-lock=on", "domain.memory.reservedOverhead", {"memLock": "Required"}),
         ("-machine q35,graphics=off", "domain.firmware.bootloader.bios.useSerial", True),
         (f"{HUGE.format(0)} {HUGE.format(1)}", "domain.cpu.numa", {"guestMappingPassthrough": {}}),

@@ -1,4 +1,7 @@
-"""-m and the memory objects, with a virtio-mem device when the guest may grow (``memory.maxGuest``)."""
+"""-m and the memory objects; for a guest that may grow (``memory.maxGuest``) a virtio-mem device and room for DIMMs.
+
+Which of the two grows is decided while the guest runs; both are described here. Must not know running machines.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from solovirt.compile import ram
 from solovirt.compile.context import Context
 from solovirt.compile.layout import Endpoint
 from solovirt.compile.options import JsonValue, KeyValues, Option, Prop
-from solovirt.compile.ram import GUEST, MAX_GUEST, growth_bytes, guest_bytes
+from solovirt.compile.ram import DIMM_SLOTS, GUEST, MAX_GUEST, dimm_bytes, growth_bytes, guest_bytes, virtio_mem_bytes
 from solovirt.compile.reasons import default, manifest, needs
 from solovirt.kit.quantity import format_bytes
 
@@ -19,14 +22,21 @@ _BLOCK = 2 * 1024**2
 
 __all__ = ["GUEST", "MAX_GUEST", "growth_bytes", "guest_bytes"]
 
+DIMM = "dimm"
+"""DIMMs are called dimm0, dimm1 and so on."""
+
 
 def options(ctx: Context) -> Iterator[Option]:
     size, path = guest_bytes(ctx)
-    extra = growth_bytes(ctx)
+    virtio, dimms = virtio_mem_bytes(ctx), dimm_bytes(ctx)
     why = manifest(path, f"{format_bytes(size)} of guest memory, in whole MiB")
     amounts = [Prop("size", f"{size // 1024}k", why)]
-    if extra:
-        amounts.append(Prop("maxmem", f"{(size + extra) // 1024}k", manifest(MAX_GUEST, "what the guest may grow to")))
+    if dimms:
+        amounts.append(Prop("slots", DIMM_SLOTS, manifest(MAX_GUEST, "DIMMs, for guests that have no virtio-mem")))
+    if virtio or dimms:
+        both = " twice: by virtio-mem or by DIMMs" if virtio and dimms else ""
+        room = manifest(MAX_GUEST, f"addresses for what the guest may grow by{both}; they cost the host nothing")
+        amounts.append(Prop("maxmem", f"{(size + virtio + dimms) // 1024}k", room))
     yield Option("-m", KeyValues("", None, tuple(amounts)), why)
     kind, *more = ram.backing(ctx)
     for node in ram.nodes(ctx) or [ram.Node(0, ram.MAIN, size, None, None, why)]:
@@ -41,7 +51,7 @@ def options(ctx: Context) -> Iterator[Option]:
 
 def growth(ctx: Context) -> Iterator[Option]:
     """The virtio-mem device; its ``requested-size`` moves while the guest runs."""
-    extra = growth_bytes(ctx)
+    extra = virtio_mem_bytes(ctx)
     if not extra:
         return
     why = manifest(MAX_GUEST, "memory that may be added while the guest runs")
@@ -91,7 +101,28 @@ def endpoints(ctx: Context) -> Iterator[Endpoint]:
 
 
 def hotplug(ctx: Context) -> bool:
-    return growth_bytes(ctx) > 0
+    """Whether the machine has a virtio-mem device."""
+    return virtio_mem_bytes(ctx) > 0
+
+
+def dimm(ctx: Context, name: str, size: int) -> tuple[JsonValue, JsonValue]:
+    """A DIMM of ``size`` bytes for a running machine: its backend (``object-add``) and itself (``device_add``)."""
+    why = manifest(GUEST, f"{format_bytes(size)} more than the guest was started with")
+    backend = f"mem{name}"
+    kind, *more = ram.backing(ctx)
+    return (
+        JsonValue(
+            (kind, Prop("id", backend, needs("backend of the DIMM")), *more, Prop("size", size, why)),
+        ),
+        JsonValue(
+            (
+                Prop("driver", "pc-dimm", why),
+                Prop("id", name, needs("name of the device for QMP")),
+                Prop("memdev", backend, needs("its backend")),
+                Prop("node", 0, needs("the NUMA node that grows")),
+            )
+        ),
+    )
 
 
 def _overcommit(ctx: Context) -> Option:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from solovirt.compile import ram, render
 from solovirt.compile.configurators import memory
 from solovirt.host.model.bindings import CPUPlacement, NumaCell
 from solovirt.kit.errors import Invalid
@@ -54,11 +55,47 @@ def test_wrong_amounts(text: str, field: str, said: str) -> None:
 
 def test_growth() -> None:
     text = "domain: {cpu: {cores: 2}, memory: {guest: 512Mi, maxGuest: 2Gi}}"
-    assert run(memory.options, text)[0] == "-m size=524288k,maxmem=2097152k"
+    assert run(memory.options, text)[0] == "-m size=524288k,slots=16,maxmem=3670016k"
     (backend,) = objects(memory.growth(context(text)), "-object")
     (device,) = objects(memory.growth(context(text)))
     assert backend["size"] == 1536 * MIB and backend["reserve"] is False
     assert device["requested-size"] == 0 and device["memdev"] == backend["id"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "amounts", "devices"),
+    [
+        ("virtio-mem", "size=1048576k,maxmem=4194304k", 1),
+        ("pc-dimm", "size=1048576k,slots=16,maxmem=4194304k", 0),
+        ("", "size=1048576k,slots=16,maxmem=7340032k", 1),
+    ],
+)
+def test_what_memory_grows_by(kind: str, amounts: str, devices: int) -> None:
+    ctx = context("domain: {memory: {guest: 1Gi, maxGuest: 4Gi}}")
+    annotated = msgspec.structs.replace(ctx.bindings, annotations={ram.GROWS_BY: kind} if kind else {})
+    ctx = type(ctx)(ctx.spec, ctx.facts, annotated, ctx.layout)
+    (first, *_) = memory.options(ctx)
+    assert " ".join(render.value(first)) == amounts
+    assert len(list(memory.growth(ctx))) == 2 * devices
+
+
+def test_a_great_guest_has_no_addresses_for_both() -> None:
+    text = "domain: {memory: {guest: 100Gi, maxGuest: 400Gi}}"
+    assert run(memory.options, text)[0] == "-m size=104857600k,maxmem=419430400k"
+
+
+def test_an_unknown_kind_of_growth() -> None:
+    ctx = context("domain: {memory: {guest: 1Gi, maxGuest: 4Gi}}")
+    wrong = msgspec.structs.replace(ctx.bindings, annotations={ram.GROWS_BY: "dimm"})
+    with pytest.raises(Invalid, match='"dimm" is unknown'):
+        list(memory.options(type(ctx)(ctx.spec, ctx.facts, wrong, ctx.layout)))
+
+
+def test_a_dimm() -> None:
+    ctx = context("domain: {memory: {guest: 1Gi, maxGuest: 4Gi, hugepages: {pageSize: 2Mi}}}")
+    backend, device = (render.arguments(one) for one in memory.dimm(ctx, "dimm0", 1 << 30))
+    assert (backend["id"], backend["size"], backend["hugetlb"]) == ("memdimm0", 1 << 30, True)
+    assert device == {"driver": "pc-dimm", "id": "dimm0", "memdev": "memdimm0", "node": 0}
 
 
 def test_growth_is_whole_blocks() -> None:

@@ -19,6 +19,7 @@ def most(domain: dict[str, object], **more: object) -> object:
 def test_memory_may_grow_fourfold() -> None:
     assert most({"memory": {"guest": "1Gi"}}) == "4Gi"
     assert most({"memory": {"guest": "1536Mi"}}) == "6Gi"
+    assert most({"memory": {"guest": "128Mi"}}) == "512Mi", "KubeVirt's floor is 1Gi"
     assert most({"memory": {"guest": "2Gi", "maxGuest": "3Gi"}}) == "3Gi"
     assert most({"memory": {"guest": "2Gi", "hugepages": {"pageSize": "1Gi"}}}) == "8Gi"
 
@@ -26,7 +27,7 @@ def test_memory_may_grow_fourfold() -> None:
 @pytest.mark.parametrize(
     ("domain", "why"),
     [
-        ({"memory": {"guest": "1022Mi"}}, "at least 1Gi"),
+        ({"memory": {"guest": "126Mi"}}, "at least 128Mi"),
         ({"memory": {"guest": "1025M"}}, "Guest memory must be 2Mi aligned"),
         ({"memory": {"guest": "1536Mi", "hugepages": {"pageSize": "1Gi"}}}, "Guest memory must be 1Gi aligned"),
         ({"memory": {"guest": "2Gi"}, "cpu": {"realtime": {}}}, "not compatible with realtime VMs"),

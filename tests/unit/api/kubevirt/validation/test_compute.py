@@ -44,9 +44,9 @@ def test_a_vms_paths_begin_with_its_template() -> None:
             "MaxGuest must be 2Mi aligned",
         ),
         (
-            {"domain.memory": {"guest": "1000Mi", "maxGuest": "2Gi"}},
+            {"domain.memory": {"guest": "100Mi", "maxGuest": "2Gi"}},
             f"{D}.memory.guest",
-            "Memory hotplug is only available for VMs with at least 1Gi of guest memory",
+            "Memory hotplug is only available for VMs with at least 128Mi of guest memory",
         ),
         (
             {"domain.memory": {"guest": "3Gi", "maxGuest": "6656Mi", "hugepages": {"pageSize": "1Gi"}}},
