@@ -33,10 +33,12 @@ class Screen:
 
     @staticmethod
     def size() -> os.terminal_size:
+        """80 by 24 where the terminal does not know."""
         try:
-            return os.get_terminal_size(sys.stdout.fileno())
+            found = os.get_terminal_size(sys.stdout.fileno())
         except OSError:
-            return os.terminal_size((80, 24))
+            found = os.terminal_size((0, 0))
+        return os.terminal_size((found.columns or 80, found.lines or 24))
 
     def draw(self, lines: Sequence[str], *, reverse: int = -1) -> None:
         """From the top, cut to the terminal; line ``reverse`` stands out. Lines must be printable."""
@@ -45,12 +47,12 @@ class Screen:
         if 0 <= reverse < len(shown):
             shown[reverse] = REVERSE + shown[reverse].ljust(width) + PLAIN
         # The last line gets no line end: it would scroll.
-        body = (CLEAR_LINE + "\r\n").join(shown)
+        body = (CLEAR_LINE + "\n").join(shown)
         sys.stdout.write(HOME + body + CLEAR_LINE + CLEAR_BELOW)
         sys.stdout.flush()
 
     def wait(self, seconds: float) -> str:
-        """The key that was pressed; "" for a new size; None never: at the end of the time it is "timeout"."""
+        """The key that was pressed, "" for a signal (a new size), "timeout" at the end of the time."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             ready = select.select([self._source, self._wakeup], [], [], left)[0]

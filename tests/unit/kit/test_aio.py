@@ -280,3 +280,20 @@ async def test_a_key_that_raises_is_not_hurried_by_its_own_writes(monkeypatch: p
     await queue.drain()
     assert handler.runs == ["a"], "after a success it is handled at once again"
     await queue.stop()
+
+
+async def test_length_of_a_queue_is_what_is_due_or_being_handled() -> None:
+    gate = asyncio.Event()
+
+    async def handle(key: str) -> None:
+        await gate.wait()
+
+    queue: SerialQueues[str] = SerialQueues(handle, workers=1)
+    for key in ("a", "b", "b"):
+        queue.add(key)
+    queue.add_after("later", 60)
+    assert len(queue) == 2
+    gate.set()
+    await queue.drain()
+    assert len(queue) == 0
+    await queue.stop()
