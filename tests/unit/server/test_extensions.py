@@ -75,7 +75,7 @@ async def test_explain(client: Client) -> None:
 async def test_unknown(client: Client) -> None:
     assert (await client.get(f"{VMI}/nope")).status == 404
     assert (await client.get("/apis/subresources.solovirt.io/v9/images")).status == 404
-    assert (await client.get(f"{VMI}/exec")).status == 405
+    assert (await client.get(f"{VMI}/agent")).status == 405
 
 
 async def test_logs(client: Client, operations: FakeOperations, tmp_path: Path) -> None:
