@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from solovirt.api.kubevirt.volume_requests import AddVolumeOptions, MediumOptions, RemoveVolumeOptions
 from solovirt.controllers.figures import Host, MachineFigures
 from solovirt.controllers.tallies import Tallies
 from solovirt.hypervisor.model import ExecResult
@@ -57,6 +58,28 @@ class FakeFigures:
         return [one for one in self.found if namespace in ("", one.namespace) and name in ("", one.name)]
 
 
+class FakeVolumeOperations:
+    """Volumes; what was asked is noted like all else."""
+
+    def __init__(self, note: Callable[..., None]) -> None:
+        self._note = note
+
+    async def add(
+        self, namespace: str, name: str, options: AddVolumeOptions, *, vmi: bool = False, dry_run: bool = False
+    ) -> None:
+        self._note("addvolume", namespace, name, options=options, vmi=vmi, dry_run=dry_run)
+
+    async def remove(
+        self, namespace: str, name: str, options: RemoveVolumeOptions, *, vmi: bool = False, dry_run: bool = False
+    ) -> None:
+        self._note("removevolume", namespace, name, options=options, vmi=vmi, dry_run=dry_run)
+
+    async def change_medium(
+        self, namespace: str, name: str, options: MediumOptions, *, vmi: bool = False, dry_run: bool = False
+    ) -> None:
+        self._note("medium", namespace, name, options=options, vmi=vmi, dry_run=dry_run)
+
+
 class FakeOperations:
     """``calls`` is what was asked; ``failure`` is raised by everything while it is set."""
 
@@ -77,6 +100,10 @@ class FakeOperations:
     @property
     def machine(self) -> FakeOperations:
         return self
+
+    @property
+    def volumes(self) -> FakeVolumeOperations:
+        return FakeVolumeOperations(self._note)
 
     @property
     def figures(self) -> FakeFigures:

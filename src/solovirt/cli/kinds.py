@@ -99,11 +99,13 @@ PRESET = Kind(
 REVISION = Kind("apps", "v1", "controllerrevisions", "controllerrevision", "ControllerRevision")
 NAMESPACE = Kind("", "v1", "namespaces", "namespace", "Namespace", ("ns",), namespaced=False)
 EVENT = Kind("", "v1", "events", "event", "Event", ("ev",))
+CLAIM = Kind("", "v1", "persistentvolumeclaims", "persistentvolumeclaim", "PersistentVolumeClaim", ("pvc",))
+DATA_VOLUME = Kind("cdi.kubevirt.io", "v1beta1", "datavolumes", "datavolume", "DataVolume", ("dv", "dvs"))
 KNOWN: tuple[Kind, ...] = (
     VM,
     VMI,
-    Kind("", "v1", "persistentvolumeclaims", "persistentvolumeclaim", "PersistentVolumeClaim", ("pvc",)),
-    Kind("cdi.kubevirt.io", "v1beta1", "datavolumes", "datavolume", "DataVolume", ("dv", "dvs")),
+    CLAIM,
+    DATA_VOLUME,
     Kind("", "v1", "secrets", "secret", "Secret"),
     Kind("", "v1", "configmaps", "configmap", "ConfigMap", ("cm",)),
     EVENT,
@@ -117,7 +119,7 @@ KNOWN: tuple[Kind, ...] = (
     PRESET,
     REVISION,
 )
-CATEGORY_ALL = (VM, VMI, KNOWN[3], REPLICA_SET, POOL, INSTANCETYPE, PREFERENCE, PRESET)
+CATEGORY_ALL = (VM, VMI, DATA_VOLUME, REPLICA_SET, POOL, INSTANCETYPE, PREFERENCE, PRESET)
 
 
 def lookup(client: Client, word: str) -> Kind:

@@ -39,12 +39,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "scale": ("scale", "change how many replicas a VM pool or a replica set has"),
     "console": ("console", "the guest's serial console; ^] leaves it"),
     "logs": ("logs", "what the guest wrote on its serial console, or QEMU's own log"),
+    "addvolume": ("volumes", "add a volume to a virtual machine, also while it runs"),
+    "removevolume": ("volumes", "remove a volume that was added, also while it runs"),
+    "cdrom": ("volumes", "put a disc into a CD-ROM drive, or take it out"),
     "explain": ("explain", "the QEMU command line of a manifest or a VM, with the reason for every token"),
     "import": ("import_machine", "make a manifest of a QEMU command line or a libvirt domain"),
     "export": ("export_machine", "write a VM as a libvirt domain"),
     "exec": ("guest_exec", "run a command inside the guest, through its agent"),
     "guest": ("guest", "ask the guest's agent, or have it do something; `solovirt guest` lists what"),
     "agent": ("agent", "send any command to the guest agent and show the raw reply"),
+    "nic": ("nic", "network interfaces of a VM: add, remove, pull or plug the cable, list"),
     "image": ("image", "build, pull, import, list and remove guest images"),
     "doctor": ("doctor", "what this host can do, what is missing for what, and the package to install"),
     "daemon": ("daemon", "run, show or stop the daemon"),
@@ -188,7 +192,7 @@ OPTIONS_WITH_VALUE = (
 
 
 TAKES_TAIL = ("exec", "guest exec", "import", "__complete")
-GROUPS = ("guest",)
+GROUPS = ("guest", "nic")
 """Commands with verbs of their own: their module has a table of them."""
 
 

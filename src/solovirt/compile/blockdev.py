@@ -7,6 +7,7 @@ Source: QEMU qapi/block-core.json.
 from __future__ import annotations
 
 import hashlib
+import re
 
 from solovirt.compile.drives import IO_MODES, Drive
 from solovirt.compile.options import JsonValue, Prop, PropValue, Reason
@@ -25,6 +26,16 @@ _NAME_MAX = 20
 def node_name(volume: str, level: int = 0) -> str:
     """The node that a device, or the overlay above it, uses. The same for a volume's whole life: block jobs name it."""
     return f"{_stem(volume)}-{level}-format"
+
+
+def storage_name(volume: str, level: int = 0) -> str:
+    """The node of the file or device below :func:`node_name`."""
+    return f"{_stem(volume)}-{level}-storage"
+
+
+def chain_pattern(volume: str) -> re.Pattern[str]:
+    """Matches the names of all nodes of a volume."""
+    return re.compile(re.escape(_stem(volume)) + r"-([0-9]+)-(format|storage)")
 
 
 def chain(drive: Drive) -> list[JsonValue]:
@@ -50,7 +61,7 @@ def _pair(drive: Drive, image: DiskImage, level: int) -> list[JsonValue]:
     """The storage node (a file or device) and the format node on it."""
     if image.format not in FORMATS:
         raise HostError(f'{image.path} has the unknown format "{image.format}"', reason="InvalidBindings")
-    storage = f"{_stem(drive.disk.name)}-{level}-storage"
+    storage = storage_name(drive.disk.name, level)
     read_only, why = _access(drive, level)
     common = [
         Prop("read-only", read_only, why),

@@ -33,6 +33,7 @@ from solovirt.controllers.replicas.sets import ReplicaSets
 from solovirt.controllers.site import Key, Site, utc_now
 from solovirt.controllers.storage.claims import Claims
 from solovirt.controllers.storage.data_volumes import DataVolumes
+from solovirt.controllers.storage.growth import Growth
 from solovirt.controllers.vm.reconciler import VirtualMachines
 from solovirt.controllers.vmi.lookup import claims_of
 from solovirt.controllers.vmi.reconciler import VirtualMachineInstances
@@ -86,7 +87,8 @@ class Manager:
         self._vms = VirtualMachines(self._site)
         self._vmis = VirtualMachineInstances(self._site)
         self._data_volumes = DataVolumes(self._site)
-        self._claims = Claims(self._site, self._data_volumes.stop_filling)
+        growth = Growth(self._site, self._vmis.records, self._vmis.queue.add)
+        self._claims = Claims(self._site, self._data_volumes.stop_filling, growth)
         self._replica_sets = ReplicaSets(self._site)
         self._pools = Pools(self._site)
         self._garbage = GarbageCollector(objects)
@@ -217,6 +219,9 @@ class Manager:
         self._claims.queue.add(key)
         self._data_volumes.queue.add(key)
         self._wake_waiting(change.namespace)
+        for vmi in self._objects.list(registry.VIRTUAL_MACHINE_INSTANCES, change.namespace).items:
+            if change.name in claims_of(vmi):
+                self._vmis.queue.add((change.namespace, vmi.metadata.name))
 
     def _secret_changed(self, change: Change[Secret]) -> None:
         self._vmis.credentials.secret_changed(change.namespace, change.name)

@@ -26,6 +26,7 @@ from solovirt.controllers.vm.run_strategy import ALWAYS, FINAL, HALTED, ONCE, PA
 from solovirt.controllers.vmi.ender import grace_of
 from solovirt.controllers.vmi.machines import qemu_log
 from solovirt.controllers.vmi.reconciler import VirtualMachineInstances
+from solovirt.controllers.volume_operations import VolumeOperations
 from solovirt.host.places import SERIAL_LOG
 from solovirt.hypervisor.console import ConsoleSession
 from solovirt.kit.errors import BadRequest, NotFound
@@ -44,6 +45,7 @@ class Operations:
         self._targets = Targets(site, vmis)
         self.guest = GuestOperations(site, self._targets)
         self.machine = MachineOperations(site, self._targets)
+        self.volumes = VolumeOperations(site, self._targets)
         self.guest_work = GuestWork(site, self._targets, vmis)
         self.figures = figures
 

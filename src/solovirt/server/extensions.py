@@ -19,6 +19,7 @@ from solovirt.server import (
     imagery,
     logs,
     parameters,
+    volume_actions,
 )
 from solovirt.server.actions import VMIS, VMS, Actions, Target, answer
 from solovirt.server.call import Services
@@ -88,6 +89,7 @@ ACTIONS: Actions = {
     **guest_exec_actions.ACTIONS,
     **guest_files_actions.ACTIONS,
     **guest_freeze_actions.OWN,
+    **volume_actions.MEDIA,
     (VMIS, "logs"): {"GET": _logs},
     (VMS, "explain"): {"GET": _explain},
 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
+from solovirt.api.kubevirt.volume_requests import AddVolumeOptions, MediumOptions, RemoveVolumeOptions
 from solovirt.controllers.figures import Host, MachineFigures
 from solovirt.controllers.tallies import Tallies
 from solovirt.hypervisor.model import ExecResult
@@ -74,6 +75,22 @@ class Figures(Protocol):
     async def measure(self, namespace: str = "", name: str = "") -> Sequence[MachineFigures]: ...
 
 
+class VolumeOperations(Protocol):
+    """Volumes and media that come and go. ``vmi``: of a lone VMI. All raise NotFound, Conflict, BadRequest, Invalid."""
+
+    async def add(
+        self, namespace: str, name: str, options: AddVolumeOptions, *, vmi: bool = False, dry_run: bool = False
+    ) -> None: ...
+
+    async def remove(
+        self, namespace: str, name: str, options: RemoveVolumeOptions, *, vmi: bool = False, dry_run: bool = False
+    ) -> None: ...
+
+    async def change_medium(
+        self, namespace: str, name: str, options: MediumOptions, *, vmi: bool = False, dry_run: bool = False
+    ) -> None: ...
+
+
 class Operations(Protocol):
     """Imperative operations on VMs and VMIs. All raise NotFound, Conflict, BadRequest, GuestError as KubeVirt does."""
 
@@ -82,6 +99,9 @@ class Operations(Protocol):
 
     @property
     def machine(self) -> MachineOperations: ...
+
+    @property
+    def volumes(self) -> VolumeOperations: ...
 
     @property
     def guest_work(self) -> GuestWork: ...

@@ -83,6 +83,12 @@ class FakeInstance:
         self.has_exited = False
         self.console_open = False
         self.calls: list[str] = []
+        self.replies: dict[str, Json] = {}
+        """To QMP commands; [] to all others."""
+
+    async def qmp(self, command: str, arguments: JsonObject | None = None, *, timeout: float = 0) -> Json:
+        self.calls.append(command)
+        return self.replies.get(command, [])
 
     async def pause(self) -> None:
         self.run_state = RunState.PAUSED

@@ -41,13 +41,32 @@ class ContainerDiskStatus(Model):
     checksum: int = 0
 
 
+class HotplugVolumeStatus(Model):
+    """Marks a volume that may come and go. KubeVirt's has the name of an attachment pod, of which there are none."""
+
+
+class ClaimInfo(Model):
+    """persistentVolumeClaimInfo: the claim that a volume is on."""
+
+    claim_name: str = ""
+    access_modes: list[str] = msgspec.field(default_factory=list)
+    volume_mode: str = ""
+    capacity: dict[str, Quantity] = msgspec.field(default_factory=dict)
+    requests: dict[str, Quantity] = msgspec.field(default_factory=dict)
+    preallocated: bool = False
+
+
 class VolumeStatus(Model):
+    """``size`` in bytes. ``phase`` is that of a volume which may come and go."""
+
     name: str
     target: str = ""
     phase: str = ""
     reason: str = ""
     message: str = ""
     size: int = 0
+    hotplug_volume: HotplugVolumeStatus | None = None
+    persistent_volume_claim_info: ClaimInfo | None = None
     container_disk_volume: ContainerDiskStatus | None = None
 
 

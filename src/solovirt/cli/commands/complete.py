@@ -31,7 +31,14 @@ NAMES = {
     "logs": VMI,
     "exec": VMI,
     "agent": VMI,
+    "addvolume": VM,
+    "removevolume": VM,
     "top": VMI,
+    "nic add": VM,
+    "nic rm": VM,
+    "nic up": VM,
+    "nic down": VM,
+    "nic ls": VM,
 }
 OF_A_KIND = ("get", "describe", "delete", "edit", "wait")
 

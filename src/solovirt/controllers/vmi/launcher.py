@@ -7,7 +7,7 @@ after a crash at any point. Must not write the VMI object.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from solovirt.compile.options import Machine
 from solovirt.controllers.site import Site
 from solovirt.controllers.vmi import pins, programs
 from solovirt.controllers.vmi.hostdevices import Given, HostDeviceGiver
-from solovirt.controllers.vmi.lookup import StoreLookup
+from solovirt.controllers.vmi.lookup import Missing, StoreLookup, claims_of, missing
 from solovirt.controllers.vmi.machines import Machines
 from solovirt.controllers.vmi.records import LaunchRecord, MachineRecords
 from solovirt.controllers.vmi.scheduler import Scheduler
@@ -38,7 +38,7 @@ from solovirt.host.volumes.prepare import Context
 from solovirt.hypervisor.instance import Instance
 from solovirt.hypervisor.model import Launch
 from solovirt.kit.errors import Invalid, NotFound
-from solovirt.kit.json import to_json
+from solovirt.kit.json import clone, to_json
 from solovirt.store.objects import Objects
 
 _INSTANCE_TYPES = ("kubevirt.io/cluster-instancetype-name", "kubevirt.io/instancetype-name")
@@ -76,15 +76,7 @@ class Launcher:
         if run_as is not None:
             await access.grant(run_as[0], devices=given.nodes)
         told = _Pulls(self._site, vmi, asyncio.get_running_loop())
-        context = Context(
-            lookup=self._lookup,
-            uuid=made.uuid,
-            instance_type=instance_type(vmi),
-            devices=self._tagged(vmi, made),
-            run_as=run_as,
-            progress=told.report,
-            prefix=VMI_PREFIX,
-        )
+        context = self._context(vmi, made, run_as, told)
         volumes = await self._site.volumes.prepare(vmi, context)
         kernel = await self._site.volumes.prepare_kernel(vmi, context)
         told.done()
@@ -95,6 +87,50 @@ class Launcher:
         places = kept.places(site.paths, vmi.metadata.uid, key, run_as)
         now = await asyncio.to_thread(moment.prepare, vmi.spec, vmi.metadata.annotations, places, prefix=VMI_PREFIX)
         return Prepared(made, run_as, volumes, kernel, given, beside, now)
+
+    async def prepare_volume(self, vmi: VirtualMachineInstance, name: str) -> VolumeBinding:
+        """One volume for a machine that runs; the others, which it has open, are not touched. What it may open is
+        remembered before. Raises what ``Volumes.prepare`` raises."""
+        alone = clone(vmi)
+        alone.spec.volumes = [volume for volume in alone.spec.volumes if volume.name == name]
+        devices = alone.spec.domain.devices
+        devices.disks = [disk for disk in devices.disks if disk.name == name]
+        devices.filesystems = []
+        claims = [self._site.claims.disk(vmi.metadata.namespace, claim) for claim in claims_of(alone)]
+        run_as = await self._users.take(vmi, claims)
+        told = _Pulls(self._site, vmi, asyncio.get_running_loop())
+        context = self._context(vmi, pins.complete(vmi, self._records.pins(pins.key(vmi))), run_as, told)
+        found = await self._site.volumes.prepare(alone, context)
+        told.done()
+        return found[name]
+
+    async def close_volumes(self, vmi: VirtualMachineInstance, paths: Iterable[str]) -> None:
+        """Takes back the machine's rights to files of claims that it does not have open any more."""
+        await self._users.take_back(vmi.metadata.uid, paths)
+
+    def opened(self, uid: str) -> set[str]:
+        """Files outside of its directory that the machine may open."""
+        return self._users.opened(uid)
+
+    def waits_for(self, vmi: VirtualMachineInstance, name: str) -> list[Missing]:
+        """What a volume refers to that is not there yet."""
+        alone = clone(vmi)
+        alone.spec.volumes = [volume for volume in alone.spec.volumes if volume.name == name]
+        alone.spec.access_credentials = []
+        return missing(alone, self._site.objects)
+
+    def _context(
+        self, vmi: VirtualMachineInstance, made: Pins, run_as: tuple[int, int] | None, told: _Pulls
+    ) -> Context:
+        return Context(
+            lookup=self._lookup,
+            uuid=made.uuid,
+            instance_type=instance_type(vmi),
+            devices=self._tagged(vmi, made),
+            run_as=run_as,
+            progress=told.report,
+            prefix=VMI_PREFIX,
+        )
 
     def forget(self, uid: str) -> None:
         """Lets go of what was chosen for a machine that will not be started."""

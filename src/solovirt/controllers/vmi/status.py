@@ -9,22 +9,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from solovirt.api.kubevirt.spec.compute import Machine
-from solovirt.api.kubevirt.spec.disks import Disk
-from solovirt.api.kubevirt.spec.interfaces import Interface
 from solovirt.api.kubevirt.virtualmachineinstance import (
+    ClaimInfo,
     CPUTopology,
     InterfaceStatus,
     MemoryStatus,
     PhaseTransition,
     VirtualMachineInstance,
     VirtualMachineInstanceStatus,
-    VolumeStatus,
 )
 from solovirt.api.meta import Condition, remove_condition, set_condition
 from solovirt.controllers.vmi.agent import Snapshot
 from solovirt.controllers.vmi.interfaces import merge
 from solovirt.controllers.vmi.live.concern import NOTHING, Report
 from solovirt.controllers.vmi.qos import qos_class
+from solovirt.controllers.vmi.volume_status import volumes
 from solovirt.host.model.bindings import NetworkBinding, Pins
 from solovirt.host.model.facts import HostFacts
 from solovirt.hypervisor.model import RunState
@@ -76,6 +75,8 @@ class View:
     vsock_cid: int = 0
     live: Report = NOTHING
     """What has changed, or should, since it was started."""
+    claims: Mapping[str, ClaimInfo] = field(default_factory=dict)
+    """Those that its volumes are on, by name."""
 
 
 def with_ready(view: View, ready: bool | None) -> View:
@@ -143,7 +144,7 @@ def run(vmi: VirtualMachineInstance, view: View, now: str) -> None:
     status.machine = Machine(type=view.pins.machine)
     _describe(vmi, view.live)
     status.interfaces = merge(domain_interfaces(vmi, view), view.snapshot.interfaces if view.snapshot else ())
-    status.volume_status = volumes(vmi, view.sizes, view.live.volumes)
+    status.volume_status = volumes(vmi, view.sizes, view.live.volumes, view.claims)
     status.qos_class = qos_class(vmi.spec)
     status.vsock_cid = view.vsock_cid
     remove_condition(status.conditions, POD_SCHEDULED)
@@ -204,61 +205,30 @@ def _paused(state: RunState) -> Condition | None:
 
 
 def domain_interfaces(vmi: VirtualMachineInstance, view: View) -> list[InterfaceStatus]:
-    """What we know without the guest: addresses that we gave."""
-    return [_interface(nic, view) for nic in vmi.spec.domain.devices.interfaces if nic.state != "absent"]
+    """What we know without the guest: addresses that we gave. Those that are plugged in, where that is known."""
+    interfaces, links = vmi.spec.domain.devices.interfaces, view.live.nics
+    if links is None:
+        return [
+            _interface(nic.name, view, "down" if nic.state == "down" else "up", nic.mac_address)
+            for nic in interfaces
+            if nic.state != "absent"
+        ]
+    given = {nic.name: nic.mac_address for nic in interfaces}
+    return [_interface(name, view, link, given.get(name, "")) for name, link in links.items()]
 
 
-def _interface(nic: Interface, view: View) -> InterfaceStatus:
-    network = view.networks.get(nic.name)
+def _interface(name: str, view: View, link: str, mac: str) -> InterfaceStatus:
+    network = view.networks.get(name)
     address = network.dhcp_start if network is not None and network.kind == "user" else ""
     return InterfaceStatus(
-        name=nic.name,
-        mac=view.pins.macs.get(nic.name, nic.mac_address),
+        name=name,
+        mac=view.pins.macs.get(name, mac),
         ip_address=address,
         ip_addresses=[address] if address else [],
         info_source="domain",
         queue_count=1,
-        link_state="down" if nic.state == "down" else "up",
+        link_state=link,
     )
-
-
-def volumes(
-    vmi: VirtualMachineInstance, sizes: Mapping[str, int], live: Mapping[str, VolumeStatus]
-) -> list[VolumeStatus]:
-    """Each volume with the name that a Linux guest is likely to give its disk, and its size in bytes; then those that
-    are on their way out."""
-    targets = disk_targets(vmi.spec.domain.devices.disks)
-    named = {volume.name for volume in vmi.spec.volumes}
-    shown = [
-        live.get(
-            volume.name,
-            VolumeStatus(name=volume.name, target=targets.get(volume.name, ""), size=sizes.get(volume.name, 0)),
-        )
-        for volume in vmi.spec.volumes
-    ]
-    return shown + [volume for name, volume in live.items() if name not in named]
-
-
-def disk_targets(disks: list[Disk]) -> dict[str, str]:
-    """``vda`` for the first virtio disk, ``sda`` for the first of any other bus, as libvirt names them."""
-    counts = {"vd": 0, "sd": 0}
-    found: dict[str, str] = {}
-    for disk in disks:
-        target = disk.disk or disk.cdrom
-        prefix = "vd" if target is not None and target.bus == "virtio" else "sd"
-        found[disk.name] = prefix + _letters(counts[prefix])
-        counts[prefix] += 1
-    return found
-
-
-def _letters(number: int) -> str:
-    """a, b, ... z, aa, ab, ..."""
-    text = ""
-    number += 1
-    while number:
-        number, rest = divmod(number - 1, 26)
-        text = chr(ord("a") + rest) + text
-    return text
 
 
 def _copy(condition: Condition) -> Condition:

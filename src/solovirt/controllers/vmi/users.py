@@ -53,6 +53,19 @@ class Users:
         await self._records.put_grant(uid, GrantRecord(record.uid, paths))
         return record.uid, record.uid
 
+    def opened(self, uid: str) -> set[str]:
+        """Paths that the VMI's machine may have open as its user, images aside."""
+        record = self._records.grant(uid)
+        return set(record.paths) if record is not None else set()
+
+    async def take_back(self, uid: str, paths: Iterable[str]) -> None:
+        """Closes single files to the machine: it does not have them open any more."""
+        record, closed = self._records.grant(uid), set(paths)
+        if record is not None and closed & set(record.paths):
+            await access.revoke(record.uid, [Path(path) for path in closed])
+            kept = tuple(path for path in record.paths if path not in closed)
+            await self._records.put_grant(uid, GrantRecord(record.uid, kept))
+
     async def revoke(self, uid: str) -> None:
         """Ends whatever still runs as the machine's user and closes every file that was opened to it.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
+from solovirt.api.kubevirt.virtualmachineinstance import ClaimInfo, VirtualMachineInstance
 from solovirt.api.meta import Condition
 from solovirt.controllers.site import Site
 from solovirt.controllers.vmi import agent_support, migratable, status
@@ -10,11 +10,12 @@ from solovirt.controllers.vmi.agent import AgentMonitor
 from solovirt.controllers.vmi.credentials import Credentials
 from solovirt.controllers.vmi.interfaces import merge
 from solovirt.controllers.vmi.live.updates import LiveUpdates
-from solovirt.controllers.vmi.lookup import StoreLookup
+from solovirt.controllers.vmi.lookup import StoreLookup, claims_of
 from solovirt.controllers.vmi.metrics import Metrics
 from solovirt.controllers.vmi.probe_actions import Reach
 from solovirt.controllers.vmi.probing import Probes
 from solovirt.controllers.vmi.records import LaunchRecord
+from solovirt.controllers.vmi.volume_status import claim_info
 from solovirt.host import network
 from solovirt.host.model.bindings import Pins
 from solovirt.hypervisor.instance import Instance
@@ -35,6 +36,7 @@ class Watch:
         self._credentials = credentials
         self._live = live
         self._metrics = Metrics(site)
+        self._links: dict[str, dict[str, str]] = {}
 
     def look(self, vmi: VirtualMachineInstance, instance: Instance, record: LaunchRecord | None) -> status.View:
         """What is known of the machine now. Begins to watch what is not watched yet."""
@@ -55,9 +57,15 @@ class Watch:
             sizes=record.sizes if record is not None else {},
             vsock_cid=record.vsock_cid if record is not None else 0,
             live=self._live.report(uid),
+            claims=self._claims(vmi),
         )
+        self._follow_nics(uid, view)
         self._probes.watch(vmi, instance, lambda: self._reach(vmi, view))
         return status.with_ready(view, self._probes.is_ready(uid))
+
+    def _claims(self, vmi: VirtualMachineInstance) -> dict[str, ClaimInfo]:
+        found = ((name, self._lookup.claim(vmi.metadata.namespace, name)) for name in claims_of(vmi))
+        return {name: claim_info(claim) for name, claim in found if claim is not None}
 
     def forget(self, uid: str) -> None:
         """The machine is gone."""
@@ -65,9 +73,17 @@ class Watch:
         self._probes.forget(uid)
         self._credentials.forget(uid)
         self._metrics.forget(uid)
+        self._links.pop(uid, None)
 
     async def close(self) -> None:
         await self._metrics.close()
+
+    def _follow_nics(self, uid: str, view: status.View) -> None:
+        """NICs came, went or were switched: the guest's agent has news of addresses soon."""
+        links = dict(view.live.nics or {})
+        if view.live.nics is not None and links != self._links.get(uid):
+            self._links[uid] = links
+            self._agents.soon(uid)
 
     def _conditions(self, vmi: VirtualMachineInstance) -> tuple[Condition, ...]:
         uid = vmi.metadata.uid

@@ -14,7 +14,7 @@ from functools import partial
 import msgspec
 
 from solovirt.compile import plan
-from solovirt.compile.context import Context
+from solovirt.compile.context import Context, device_id
 from solovirt.compile.layout import BRIDGE, Endpoint, Place, Slot, parse_pin, placed, slots_of
 from solovirt.compile.problems import gather
 from solovirt.controllers.vmi.live.concern import Update
@@ -75,6 +75,17 @@ async def leave_place(update: Update, device: str) -> None:
 
     if device in update.record.pins.pci:
         await update.remember(forget)
+
+
+async def leave_unused(update: Update) -> None:
+    """Places of the manifest's devices that are neither in the spec nor in the machine: a daemon died before it forgot
+    them."""
+    ctx = context(update)
+    wanted = {endpoint.device for source in plan.ENDPOINTS for endpoint in source(ctx)}
+    candidates = {name for name in update.record.pins.pci if name.startswith(device_id(""))} - wanted
+    if candidates:
+        for name in sorted(candidates - set(await present(update.instance))):
+            await leave_place(update, name)
 
 
 def place_for(ctx: Context, record: LaunchRecord, device: str, occupied: Mapping[Slot, str]) -> Place:

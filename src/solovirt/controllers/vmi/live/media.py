@@ -1,0 +1,82 @@
+"""Media of CD-ROM drives: taken out, put in, exchanged; the drive stays.
+
+A guest that locked its tray (a mounted disc) is asked first, and then the tray is opened by force, as KubeVirt does:
+the spec is what shall be, and a disc is never written.
+"""
+
+from __future__ import annotations
+
+from solovirt.api.kubevirt.spec.disks import Disk
+from solovirt.api.kubevirt.spec.sources import Volume
+from solovirt.compile.context import device_id
+from solovirt.controllers.vmi.launcher import Launcher
+from solovirt.controllers.vmi.live import attaching
+from solovirt.controllers.vmi.live.board import Board
+from solovirt.controllers.vmi.live.concern import Update
+from solovirt.controllers.vmi.live.diskstate import Present
+from solovirt.controllers.vmi.volume_status import DETACHING
+from solovirt.host.model.bindings import VolumeBinding
+from solovirt.hypervisor import blocks
+from solovirt.hypervisor.plugging import discard
+from solovirt.kit.errors import SolovirtError
+
+
+class Media:
+    """The drives of one machine, as ``present`` has them."""
+
+    def __init__(self, update: Update, launcher: Launcher, board: Board, present: Present) -> None:
+        self._update = update
+        self._launcher = launcher
+        self._board = board
+        self._present = present
+
+    async def apply(self, index: int, disk: Disk, volume: Volume | None) -> VolumeBinding | None:
+        """Makes a drive what the spec says; what was put in, if something was. Raises what preparing and QMP raise."""
+        device, instance = device_id(disk.name), self._update.instance
+        medium = self._present.media.get(device)
+        if medium is None:
+            return None
+        is_open = disk.cdrom is not None and disk.cdrom.tray == "open"
+        chain = self._present.chain(disk.name)
+        if volume is not None and not is_open and self._has(disk.name, volume, medium.node):
+            if medium.tray_open and disk.name not in self._update.record.sizes:
+                await blocks.close_tray(instance, device)  # it was put in by a daemon that got no further
+            return None
+        if not chain and not medium.node and medium.tray_open == is_open and (is_open or volume is None):
+            return None
+        if medium.node:
+            self._board.show(disk.name, DETACHING, "MediumEjected", f"the medium of {disk.name} is taken out")
+            if await blocks.eject(instance, device):
+                text = f"the guest had locked the tray of {disk.name}; it was opened by force"
+                self._update.site.events.warning(self._update.vmi, "TrayForced", text)
+        await blocks.remove_nodes(instance, chain)
+        self._board.done(disk.name)
+        if is_open:
+            await blocks.open_tray(instance, device)
+            return None
+        if volume is None:
+            await blocks.close_tray(instance, device)
+            return None
+        return await self._insert(index, disk.name)
+
+    def _has(self, name: str, volume: Volume, node: str) -> bool:
+        if node != attaching.top_node(name):
+            return False
+        file = attaching.file_of(self._update, volume)
+        return not file or self._present.file(name) == file
+
+    async def _insert(self, index: int, name: str) -> VolumeBinding | None:
+        binding = await attaching.prepared(self._update, self._launcher, self._board, name)
+        if binding is None:
+            return None
+        instance, device = self._update.instance, device_id(name)
+        added = attaching.nodes(self._update, index, binding)
+        names = attaching.names(added)
+        try:
+            for command, arguments in added:
+                await instance.qmp(command, arguments)
+            await blocks.insert(instance, device, attaching.top_node(name))
+        except SolovirtError:
+            await discard(instance, [("blockdev-del", {"node-name": node}) for node in names])
+            raise
+        return binding
