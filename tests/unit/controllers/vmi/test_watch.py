@@ -2,8 +2,12 @@ from __future__ import annotations
 
 from typing import cast
 
+import pytest
+
 from solovirt.api.meta import find_condition
+from solovirt.controllers.vmi.live.concern import Report
 from solovirt.controllers.vmi.probe_actions import Reach
+from solovirt.controllers.vmi.status import domain_interfaces
 from solovirt.hypervisor.instance import Instance
 from tests.unit.controllers.lab import VMIS, Lab, lone_vmi
 
@@ -25,3 +29,18 @@ async def test_the_launch_is_shown(lab: Lab) -> None:
     status = lab.vmi("lone").status
     assert status.qos_class == "Burstable"
     assert find_condition(status.conditions, "AgentVersionNotSupported") is None
+
+
+async def test_the_agent_is_asked_when_nics_change(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    await lab.objects.create(VMIS, lone_vmi())
+    await lab.settle()
+    vmi, vmis = lab.vmi("lone"), lab.manager._vmis
+    hurried: list[str] = []
+    monkeypatch.setattr(vmis.agents, "soon", hurried.append)
+    shown: list[list[str]] = []
+    for nics in (None, {"default": "up"}, {"default": "up"}, {"default": "down"}, {}):
+        monkeypatch.setattr(vmis.live, "report", lambda uid, nics=nics: Report(nics=nics))
+        view = vmis.watch.look(vmi, cast(Instance, lab.host.machine), None)
+        shown.append([f"{nic.name} {nic.link_state}" for nic in domain_interfaces(vmi, view)])
+    assert len(hurried) == 3
+    assert shown == [["default up"], ["default up"], ["default up"], ["default down"], []]

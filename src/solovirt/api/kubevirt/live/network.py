@@ -18,6 +18,8 @@ ABSENT = "absent"
 
 def take(wanted: VirtualMachineInstanceSpec, merged: VirtualMachineInstanceSpec) -> None:
     devices = merged.domain.devices
+    # Only says what happens where no interface is named: nothing of the machine.
+    devices.autoattach_pod_interface = wanted.domain.devices.autoattach_pod_interface
     fixed = devices.disable_hotplug is True
     given = {nic.name: nic for nic in wanted.domain.devices.interfaces}
     networks = {network.name: network for network in wanted.networks}

@@ -69,8 +69,12 @@ def test_links_and_absence() -> None:
 
 
 def test_links_of_machines_without_hotplug() -> None:
-        assert follows(spec(nic(state="down"), disable_hotplug=True), spec(nic(), disable_hotplug=True))
+    assert follows(spec(nic(state="down"), disable_hotplug=True), spec(nic(), disable_hotplug=True))
     assert not follows(spec(nic(state="absent"), disable_hotplug=True), spec(nic(), disable_hotplug=True))
+
+
+def test_the_last_one_goes_and_no_other_comes_in_its_place() -> None:
+    assert follows(spec(autoattach_pod_interface=False), spec(nic(state="absent")))
 
 
 def test_what_is_absent_may_be_forgotten_and_nothing_else() -> None:
@@ -106,9 +110,7 @@ _nics = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(_nics, _nics)
-def test_it_comes_to_rest_and_what_is_plugged_stays(
-    wanted: list[Interface], running: list[Interface]
-) -> None:
+def test_it_comes_to_rest_and_what_is_plugged_stays(wanted: list[Interface], running: list[Interface]) -> None:
     merged = spec(*running)
     network.take(spec(*wanted), merged)
     again = clone(merged)
