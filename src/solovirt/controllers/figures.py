@@ -25,8 +25,8 @@ from solovirt.kit import json
 from solovirt.kit.aio import TaskSet
 from solovirt.kit.json import get_str
 
-SHARED = 1.0
-"""Seconds for which a measurement counts for whoever asks next."""
+SHARED = 0.9
+"""Seconds for which a measurement counts for whoever asks next; who asks each second gets a new one each time."""
 LIMIT = 5.0
 """Seconds for one machine, whatever it does."""
 REST_AFTER = 300.0

@@ -35,7 +35,7 @@ class Meter:
     measured: list[str]
     rested: list[str]
 
-    def __init__(self, instance: Any) -> None:
+    def __init__(self, instance: SimpleNamespace) -> None:
         self.instance = instance
 
     async def measure(self, wiring: Wiring) -> Figures:

@@ -32,7 +32,7 @@ SORTS = ("cpu", "memory", "disk", "network", "uptime", "name")
 KEYS = {"c": "cpu", "m": "memory", "d": "disk", "n": "network", "u": "uptime"}
 ONCE = 1.0
 """Seconds between the two measurements of ``--once``."""
-SHORTEST = 0.5
+SHORTEST = 1.0
 PATIENCE = 10.0
 """Seconds that a daemon may be away: one that is replaced is back long before."""
 LONG_NAME = 40
@@ -147,7 +147,7 @@ def _on_screen(args: argparse.Namespace, context: Context, interval: float) -> i
         due = time.monotonic() + pause
         while True:
             found = rates.rows(before, now, args.sort) if now is not before else rates.rows({}, now, args.sort)
-            head = [_summary(now, found, note), ""]
+            head = [_summary(now, found), clean(note)]
             terminal.draw([*head, *_table(args, context, found)], reverse=len(head))
             key = terminal.wait(max(due - time.monotonic(), 0))
             if key in ("q", "Q", "\x03"):
@@ -158,23 +158,26 @@ def _on_screen(args: argparse.Namespace, context: Context, interval: float) -> i
             due = time.monotonic() + interval
             try:
                 before, now = now, measure(args, context)
-                note, since = "", time.monotonic()
+                note, since = _first_error(now), time.monotonic()
             except Unavailable:
                 if time.monotonic() - since > PATIENCE:
                     raise
                 note = "the daemon does not answer; waiting for it"
 
 
-def _summary(now: JsonObject, found: Sequence[Row], note: str) -> str:
+def _summary(now: JsonObject, found: Sequence[Row]) -> str:
     host = get_object(now, "host")
     cpu, memory = sum(row.cpu or 0 for row in found), sum(row.resident or 0 for row in found)
-    text = (
+    return (
         f"{time.strftime('%H:%M:%S')}  {len(found)} running  "
         f"CPU {cpu:.1f}% of {get_int(host, 'cpus', 1)}  "
         f"memory {size(memory)} of {size(get_int(host, 'memory'))}"
     )
-    errors = [error for row in found for error in row.errors]
-    return clean("  ".join([text, *([note] if note else []), *errors[:1]]))
+
+
+def _first_error(now: JsonObject) -> str:
+    items = [item for item in get_list(now, "items") if isinstance(item, dict)]
+    return next((f"{_name(item)}: {error}" for item in items for error in get_list(item, "errors")), "")
 
 
 def _print(args: argparse.Namespace, context: Context, found: Sequence[Row], *, header: bool) -> None:

@@ -14,6 +14,7 @@ from tests.unit.cli.test_rates import answer, item, process
 
 FIGURES = "/apis/subresources.solovirt.io/v1/namespaces/default/figures"
 VMIS = "/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstances"
+HEADER = ["NAME", "CPU%", "MEMORY", "GUEST", "BALLOON", "READ/s", "WRITE/s", "RIOPS", "WIOPS", "RX/s", "TX/s", "UPTIME"]
 END = status(403, "Forbidden", "enough")
 
 
@@ -43,7 +44,7 @@ def test_one_measurement(api: FakeApi, run: Run) -> None:
     api.on("GET", FIGURES, Answer(answer(before)), Answer(answer(after)))
     result = run("top", "--once")
     head, row = result.out.splitlines()
-    assert head.split() == (["NAME", "CPU%", "MEMORY", "GUEST", "BALLOON", "READ/s", "WRITE/s", "RIOPS", "WIOPS", "RX/s", "TX/s", "UPTIME"])
+    assert head.split() == HEADER
     assert row.split() == ["web", "25.0", "4.0Ki", "100Mi", "256Mi", "3.0Mi", "512", "7", "1", "-", "-", "1m00s"]
     assert len(head) == len(row)
 
