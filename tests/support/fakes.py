@@ -98,6 +98,10 @@ class FakeOperations:
         return self
 
     @property
+    def guest_power(self) -> FakeOperations:
+        return self
+
+    @property
     def machine(self) -> FakeOperations:
         return self
 
@@ -135,6 +139,12 @@ class FakeOperations:
     async def unpause(self, namespace: str, name: str, *, dry_run: bool = False) -> None:
         self._note("unpause", namespace, name, dry_run=dry_run)
 
+    async def suspend(self, namespace: str, name: str, mode: str, *, timeout: float) -> None:
+        self._note("suspend", namespace, name, mode=mode, timeout=timeout)
+
+    async def wakeup(self, namespace: str, name: str) -> None:
+        self._note("wakeup", namespace, name)
+
     async def guest_os_info(self, namespace: str, name: str) -> JsonObject:
         self._note("guestosinfo", namespace, name)
         return {"hostname": "guest"}
@@ -154,8 +164,10 @@ class FakeOperations:
         self.consoles.append(EchoConsole())
         return self.consoles[-1]
 
-    async def agent_command(self, namespace: str, name: str, command: str, arguments: JsonObject) -> Json:
-        self._note("agent", namespace, name, command=command, arguments=arguments)
+    async def agent_command(
+        self, namespace: str, name: str, command: str, arguments: JsonObject, *, timeout: float
+    ) -> Json:
+        self._note("agent", namespace, name, command=command, arguments=arguments, timeout=timeout)
         return {"pong": True}
 
     async def guest_exec(self, namespace: str, name: str, request: ExecRequest) -> ExecResult:

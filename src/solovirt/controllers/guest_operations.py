@@ -47,9 +47,12 @@ class GuestOperations:
         """VirtualMachineInstanceFileSystemList."""
         return await guest.filesystem_list(self._targets.with_agent(namespace, name).agent)
 
-    async def agent_command(self, namespace: str, name: str, command: str, arguments: JsonObject) -> Json:
-        """Any guest agent command; its raw reply."""
-        return await self._targets.with_agent(namespace, name).agent.command(command, arguments or None)
+    async def agent_command(
+        self, namespace: str, name: str, command: str, arguments: JsonObject, *, timeout: float
+    ) -> Json:
+        """Any guest agent command; its raw reply. GuestError reason AgentTimeout after ``timeout`` seconds."""
+        agent = self._targets.with_agent(namespace, name).agent
+        return await agent.command(command, arguments or None, timeout=timeout)
 
     async def guest_exec(self, namespace: str, name: str, request: ExecRequest) -> ExecResult:
         """Run a program in the guest and wait for its end."""

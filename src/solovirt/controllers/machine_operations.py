@@ -38,6 +38,9 @@ class MachineOperations:
             raise conflict(name, refusals.VMI_NOT_PAUSED)
         if dry_run:
             return
+        if instance.run_state is RunState.SUSPENDED:
+            await instance.wakeup()
+            return
         await instance.resume()
         if instance.agent.connected:
             # The guest's clock stood still with it.

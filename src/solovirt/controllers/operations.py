@@ -16,6 +16,7 @@ from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.controllers import explaining, refusals
 from solovirt.controllers.figures import FiguresOfMachines
 from solovirt.controllers.guest_operations import GuestOperations
+from solovirt.controllers.guest_power import GuestPower
 from solovirt.controllers.guest_work import GuestWork
 from solovirt.controllers.machine_operations import MachineOperations
 from solovirt.controllers.refusals import conflict
@@ -44,6 +45,7 @@ class Operations:
         self._vmis = vmis
         self._targets = Targets(site, vmis)
         self.guest = GuestOperations(site, self._targets)
+        self.guest_power = GuestPower(self._targets)
         self.machine = MachineOperations(site, self._targets)
         self.volumes = VolumeOperations(site, self._targets)
         self.guest_work = GuestWork(site, self._targets, vmis)

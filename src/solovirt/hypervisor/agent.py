@@ -15,6 +15,7 @@ import socket
 from collections.abc import Callable, Sequence
 
 from solovirt.hypervisor.agent_channel import AgentChannel
+from solovirt.hypervisor.agent_commands import hint, redacted
 from solovirt.hypervisor.agent_info import AgentInfo, FileSystem, Interface, OsInfo, Timezone, User, read
 from solovirt.hypervisor.model import ExecResult
 from solovirt.kit.errors import BadRequest, GuestError, HostError
@@ -31,17 +32,22 @@ NO_REPLY = frozenset({"guest-shutdown", "guest-suspend-disk", "guest-suspend-ram
 """They answer only when they fail (``success-response: false`` in qga/qapi-schema.json)."""
 NO_REPLY_PATIENCE = 2.0
 TIMEOUT = 10.0
+DESCRIPTION_LIMIT = 64 * 1024
+"""Characters of an error's text that are looked at; far fewer are shown."""
 
 
 class GuestAgent:
     """``connect`` makes a connected, non-blocking socket to the channel; it raises ``OSError`` or ``HostError``.
+    ``asleep`` says why the guest's CPUs stand still; "" while they do not.
 
-    All commands raise ``GuestError`` with one of these reasons: "AgentNotConnected", "AgentTimeout", "CommandDisabled",
-    "CommandNotFound" (this agent does not know it), "CommandFailed", "AgentBadReply" (the guest breaks the protocol).
+    All commands raise ``GuestError`` with one of these reasons: "AgentNotConnected", "GuestAsleep", "AgentTimeout",
+    "CommandDisabled", "CommandNotFound" (this agent does not know it), "CommandFailed", "AgentBadReply" (the guest
+    breaks the protocol).
     """
 
-    def __init__(self, connect: Callable[[], socket.socket]) -> None:
+    def __init__(self, connect: Callable[[], socket.socket], asleep: Callable[[], str] = str) -> None:
         self._connect = connect
+        self._asleep = asleep
         self._channel: AgentChannel | None = None
         self._turn = asyncio.Lock()
         self._connected = False
@@ -63,12 +69,19 @@ class GuestAgent:
             self._channel.close()
             self._channel = None
 
-    async def command(self, name: str, arguments: JsonObject | None = None, *, timeout: float = TIMEOUT) -> Json:
+    async def command(
+        self,
+        name: str,
+        arguments: JsonObject | None = None,
+        *,
+        timeout: float = TIMEOUT,
+        patience: float = NO_REPLY_PATIENCE,
+    ) -> Json:
         """The value that any agent command returns, as it came. ``timeout`` is in seconds and includes the wait for
-        commands before it.
+        commands before it. One of ``NO_REPLY`` has succeeded, with {}, after ``patience`` seconds of silence.
         """
         limit = LARGE_REPLY_LIMIT if name in LARGE_REPLIES else REPLY_LIMIT
-        silence = NO_REPLY_PATIENCE if name in NO_REPLY else None
+        silence = patience if name in NO_REPLY else None
         try:
             async with asyncio.timeout(timeout), self._turn:
                 channel = await self._open()
@@ -77,7 +90,7 @@ class GuestAgent:
             raise GuestError(
                 f"the guest agent did not answer {name} within {timeout:g} s", reason="AgentTimeout"
             ) from error
-        return _value(name, reply)
+        return _value(name, arguments, reply)
 
     async def execute(
         self,
@@ -151,6 +164,8 @@ class GuestAgent:
     async def _open(self) -> AgentChannel:
         if not self.connected:
             raise GuestError("no guest agent is connected", reason="AgentNotConnected", hint=_HINT)
+        if why := self._asleep():
+            raise GuestError(f"the guest agent cannot answer: {why}", reason="GuestAsleep")
         if self._channel is None or not self._channel.is_open:
             try:
                 self._channel = channel = await AgentChannel.open(self._connect())
@@ -166,17 +181,17 @@ class GuestAgent:
 _HINT = "install and start qemu-guest-agent in the guest"
 
 
-def _value(command: str, reply: JsonObject) -> Json:
+def _value(command: str, arguments: JsonObject | None, reply: JsonObject) -> Json:
     if "return" in reply:
         return reply["return"]
     error = get_object(reply, "error")
-    text = printable(get_str(error, "desc"))
+    text = printable(redacted(printable(get_str(error, "desc"), DESCRIPTION_LIMIT), command, arguments))
     if not text:
         raise GuestError(f"{command}: the guest agent sent neither a result nor an error", reason="AgentBadReply")
     reason = "CommandFailed"
     if get_str(error, "class") == "CommandNotFound":
         reason = "CommandDisabled" if "disabled" in text else "CommandNotFound"
-    raise GuestError(f"{command}: {text}", reason=reason)
+    raise GuestError(f"{command}: {text}", reason=reason, hint=hint(command, reason, text))
 
 
 def _exec_result(status: JsonObject) -> ExecResult:

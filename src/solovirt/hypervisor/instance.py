@@ -26,6 +26,10 @@ from solovirt.kit.process import Child, describe_exit
 log = logging.getLogger(__name__)
 
 AGENT_PORT = "org.qemu.guest_agent.0"
+_ASLEEP = {
+    RunState.PAUSED: "the guest is paused (`solovirt unpause` lets it go on)",
+    RunState.SUSPENDED: "the guest is suspended to RAM (`solovirt guest wakeup` wakes it up)",
+}
 EXIT_TIMEOUT = 15.0
 """Seconds that QEMU has to be gone after ``quit`` or SIGKILL; flushing large disks takes its time."""
 
@@ -37,7 +41,7 @@ class Instance:
         self.identity = identity
         self.uid = identity.uid
         self.pid = child.pid
-        self.agent = GuestAgent(lambda: self.connect(identity.sockets.agent))
+        self.agent = GuestAgent(lambda: self.connect(identity.sockets.agent), self._asleep)
         self._child = child
         self._emit = emit
         self._qmp: Qmp | None = None
@@ -74,8 +78,16 @@ class Instance:
         await self.qmp("cont")
 
     async def powerdown(self) -> None:
-        """Press the ACPI power button; the guest answers with a ``shutdown`` event, or not at all."""
+        """Press the ACPI power button; the guest answers with a ``shutdown`` event, or not at all. One that is
+        suspended is woken up, to notice.
+        """
+        if self.run_state is RunState.SUSPENDED:
+            await self.wakeup()
         await self.qmp("system_powerdown")
+
+    async def wakeup(self) -> None:
+        """Let a guest that suspended itself to RAM go on; ``GuestError`` when it did not, or cannot be woken."""
+        await self.qmp("system_wakeup")
 
     async def status(self) -> RunState:
         """Ask QEMU."""
@@ -177,6 +189,9 @@ class Instance:
             await self._qmp.disconnect()
 
     # Inside.
+
+    def _asleep(self) -> str:
+        return _ASLEEP.get(self.run_state, "")
 
     def _monitor(self) -> Qmp:
         if self._qmp is None or self._qmp.closed.is_set():

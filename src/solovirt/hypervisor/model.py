@@ -132,6 +132,7 @@ class Launch:
 EventKind = Literal[
     "running",
     "paused",
+    "suspended",
     "shutdown",
     "reset",
     "agent-connected",
@@ -149,6 +150,7 @@ EventKind = Literal[
 class InstanceEvent:
     """Something that happened to an instance.
 
+    - ``suspended``: the guest suspended itself to RAM (ACPI S3); ``running`` follows when it is woken up.
     - ``running``, ``paused``: QEMU's RESUME and STOP. ``paused`` is for a machine that stopped for another reason than
       its own shutdown; ``detail`` is the run state ("paused", "io-error", "guest-panicked", "watchdog").
     - ``shutdown``: the guest powered off (or was told to); ``detail`` is QEMU's ShutdownCause ("guest-shutdown",

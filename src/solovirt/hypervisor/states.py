@@ -47,8 +47,8 @@ class StateTracker:
 
     def _happening(self, name: str, data: JsonObject) -> Happening | None:
         match name:
-            case "RESUME":
-                return Happening("running")
+            case "RESUME" | "WAKEUP" | "SUSPEND":
+                return Happening("suspended" if name == "SUSPEND" else "running")
             case "STOP" if self.state is not RunState.SHUTDOWN:
                 return Happening("paused", self.state.value)
             case "SHUTDOWN" | "RESET":

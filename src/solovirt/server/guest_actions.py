@@ -22,9 +22,12 @@ EXEC_LIMIT = 24 * 1024 * 1024
 MAX_TIMEOUT = 86400.0
 
 
-class AgentBody(msgspec.Struct, forbid_unknown_fields=True):
+class AgentBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """``timeoutSeconds``: how long the guest may take for its answer."""
+
     command: str
     arguments: dict[str, object] = msgspec.field(default_factory=dict)
+    timeout_seconds: float = 10.0
 
 
 class ExecBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -40,8 +43,14 @@ async def _agent(target: Target) -> Response:
     body = typed(await bodies.read_options(target.request), AgentBody)
     if not body.command:
         raise BadRequest("command: required", field="command")
-    arguments = json.to_object(body.arguments)
-    value = await target.services.operations.guest.agent_command(target.namespace, target.name, body.command, arguments)
+    _check_timeout(body.timeout_seconds)
+    value = await target.services.operations.guest.agent_command(
+        target.namespace,
+        target.name,
+        body.command,
+        json.to_object(body.arguments),
+        timeout=body.timeout_seconds,
+    )
     return answer({"return": value})
 
 
@@ -62,13 +71,17 @@ def exec_request(body: ExecBody) -> ExecRequest:
             raise BadRequest(f"env[{index}]: expected NAME=VALUE", field=f"env[{index}]")
     if any("\0" in text for text in (*body.command, *body.env)):
         raise BadRequest("command and env must not contain NUL characters")
-    if not 0 < body.timeout_seconds <= MAX_TIMEOUT:
-        raise BadRequest(f"timeoutSeconds: must be above 0 and at most {MAX_TIMEOUT:g}", field="timeoutSeconds")
+    _check_timeout(body.timeout_seconds)
     try:
         given = base64.b64decode(body.input, validate=True)
     except (binascii.Error, ValueError) as error:
         raise BadRequest(f"input: not base64: {error}", field="input") from error
     return ExecRequest(command=tuple(body.command), env=tuple(body.env), input=given, timeout=body.timeout_seconds)
+
+
+def _check_timeout(seconds: float) -> None:
+    if not 0 < seconds <= MAX_TIMEOUT:
+        raise BadRequest(f"timeoutSeconds: must be above 0 and at most {MAX_TIMEOUT:g}", field="timeoutSeconds")
 
 
 def exec_answer(result: ExecResult) -> JsonObject:

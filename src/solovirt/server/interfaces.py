@@ -49,9 +49,21 @@ class GuestOperations(Protocol):
 
     async def filesystem_list(self, namespace: str, name: str) -> JsonObject: ...
 
-    async def agent_command(self, namespace: str, name: str, command: str, arguments: JsonObject) -> Json: ...
+    async def agent_command(
+        self, namespace: str, name: str, command: str, arguments: JsonObject, *, timeout: float
+    ) -> Json: ...
 
     async def guest_exec(self, namespace: str, name: str, request: ExecRequest) -> ExecResult: ...
+
+
+class GuestPower(Protocol):
+    """Guests that suspend themselves. All raise NotFound, Conflict (the wrong state), GuestError, TimedOut."""
+
+    async def suspend(
+        self, namespace: str, name: str, mode: Literal["ram", "disk", "hybrid"], *, timeout: float
+    ) -> None: ...
+
+    async def wakeup(self, namespace: str, name: str) -> None: ...
 
 
 class MachineOperations(Protocol):
@@ -96,6 +108,9 @@ class Operations(Protocol):
 
     @property
     def guest(self) -> GuestOperations: ...
+
+    @property
+    def guest_power(self) -> GuestPower: ...
 
     @property
     def machine(self) -> MachineOperations: ...

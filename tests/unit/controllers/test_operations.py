@@ -147,22 +147,9 @@ async def test_what_is_not_there(lab: Lab) -> None:
         with pytest.raises(NotFound) as caught:
             await call("default", "x")
         assert caught.value.message == 'virtualmachine.kubevirt.io "x" not found'
-    for call in (operations(lab).machine.pause, operations(lab).guest.guest_os_info, operations(lab).open_console):
+    for call in (operations(lab).machine.pause, operations(lab).open_console):
         with pytest.raises(NotFound, match=r'virtualmachineinstance\.kubevirt\.io "x" not found'):
             await call("default", "x")
-
-
-async def test_without_an_agent(lab: Lab) -> None:
-    await lab.create("Always")
-    for call in (
-        operations(lab).guest.guest_os_info,
-        operations(lab).guest.user_list,
-        operations(lab).guest.filesystem_list,
-    ):
-        with pytest.raises(Conflict, match="VMI does not have guest agent connected"):
-            await call(*HERE)
-    lab.host.machine.connect_agent()
-    assert await operations(lab).guest.agent_command(*HERE, "guest-ping", {}) == {"echo": "guest-ping"}
 
 
 async def test_consoles_are_refused_before_they_open(lab: Lab) -> None:

@@ -60,8 +60,9 @@ def test_a_device_that_went_is_told() -> None:
 
 
 def test_suspend_and_wakeup() -> None:
-    assert tell(("RESUME", {}), ("SUSPEND", {})) == (RunState.SUSPENDED, [("running", "")])
-    assert tell(("SUSPEND", {}), ("WAKEUP", {})) == (RunState.RUNNING, [])
+    asleep = [("running", ""), ("suspended", "")]
+    assert tell(("RESUME", {}), ("SUSPEND", {})) == (RunState.SUSPENDED, asleep)
+    assert tell(("SUSPEND", {}), ("WAKEUP", {})) == (RunState.RUNNING, [("suspended", ""), ("running", "")])
 
 
 json_values = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.lists(st.integers(), max_size=2)

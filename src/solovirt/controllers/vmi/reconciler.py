@@ -118,6 +118,8 @@ class VirtualMachineInstances:
                 self.agents.disconnected(uid)
             case "io-error" | "panicked" | "watchdog" | "helper-exited":
                 self._warn(uid, event)
+            case "suspended":
+                self._tell(uid, "Suspended", "The guest suspended itself to RAM.")
             case _:
                 pass
         self._wake(uid)
@@ -297,6 +299,12 @@ class VirtualMachineInstances:
         key = self._keys.get(uid)
         if key is not None:
             self.queue.add(key)
+
+    def _tell(self, uid: str, reason: str, message: str) -> None:
+        key = self._keys.get(uid)
+        vmi = self._objects.find(VMIS, *key) if key is not None else None
+        if vmi is not None:
+            self._site.events.normal(vmi, reason, message)
 
     def _warn(self, uid: str, event: InstanceEvent) -> None:
         key = self._keys.get(uid)

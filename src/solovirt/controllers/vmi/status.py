@@ -197,7 +197,9 @@ def _paused(state: RunState) -> Condition | None:
             reason, message = "PausedByUser", "VMI was paused by user"
         case RunState.IO_ERROR:
             reason, message = "PausedIOError", "VMI was paused, low-level IO error detected"
-        case RunState.INTERNAL_ERROR | RunState.WATCHDOG | RunState.SUSPENDED:
+        case RunState.SUSPENDED:
+            reason, message = "Suspended", "The guest suspended itself to RAM; `solovirt guest wakeup` wakes it up"
+        case RunState.INTERNAL_ERROR | RunState.WATCHDOG:
             reason, message = "PausedByHypervisor", f"QEMU reports the state {state.value}"
         case _:
             return None
