@@ -10,7 +10,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from bench import adopt, agent, boot, cli, compiling, idle, start
+from bench import adopt, agent, boot, cli, compiling, idle, polling, start
 from bench.harness import Measure
 
 BENCHES = {
@@ -20,6 +20,7 @@ BENCHES = {
     "adopt": adopt.run,
     "boot": boot.run,
     "compile": compiling.run,
+    "polling": polling.run,
     "agent": agent.run,
 }
 RESULTS = Path(__file__).parent / "results/latest.json"
