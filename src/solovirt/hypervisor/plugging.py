@@ -26,8 +26,11 @@ UNPLUG_TIMEOUT = 30.0
 REFUSED = "UnplugRefused"
 TIMED_OUT = "UnplugTimeout"
 
-_EJECT_REQUEST = 3
-_PENDING = (0x0, 0x84, 0x85)
+INSERT, EJECT = 1, 3
+"""Sources of _OST: what the guest was asked for."""
+TAKING = 0x80
+"""_OST code of an insertion that goes on."""
+PENDING = (0x0, 0x84, 0x85)
 """_OST codes of an ejection that goes on: success, "pending", "in progress"."""
 _OST = {
     0x1: "it failed for no given reason",
@@ -38,6 +41,7 @@ _OST = {
     0x83: "the device is busy",
     0x86: "dependent devices are in use",
 }
+_INSERTION = {0x81: "it could not load a driver", 0x82: "its system does not support it"}
 
 Command = tuple[str, JsonObject]
 """A QMP command and its arguments."""
@@ -138,8 +142,14 @@ def refused(event: Event, device: str) -> str | None:
             return printable(get_str(data, "msg")) or "it refused the request"
         case "ACPI_DEVICE_OST":
             info = get_object(data, "info")
-            if get_str(info, "device") != device or get_int(info, "source") != _EJECT_REQUEST:
+            if get_str(info, "device") != device or get_int(info, "source") != EJECT:
                 return None
             status = get_int(info, "status")
-            return None if status in _PENDING else _OST.get(status, f"ACPI status {status:#x}")
+            return None if status in PENDING else ost_text(status)
     return None
+
+
+def ost_text(status: int, source: int = EJECT) -> str:
+    """A failure that a guest reports by _OST, in words."""
+    words = {**_OST, **_INSERTION} if source == INSERT else _OST
+    return words.get(status, f"ACPI status {status:#x}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from typing import Generic, TypeVar
 
@@ -214,3 +215,13 @@ class SerialQueues(Generic[K]):
                 self.add(key)
             self._start_some()
             self._changed.set()
+
+
+async def poll(condition: Callable[[], Awaitable[bool]], seconds: float, *, pause: float = 0.05) -> bool:
+    """Whether ``condition`` came true, asked again and again for that long; at least once."""
+    deadline = time.monotonic() + seconds
+    while not await condition():
+        if time.monotonic() >= deadline:
+            return False
+        await asyncio.sleep(pause)
+    return True

@@ -125,5 +125,6 @@ def live_update(
         fresh = next_vmi(vm, types, objects, vmi)
     except SolovirtError:
         return LiveUpdate(vmi.spec, outdated=True)
-    merged = merge(fresh.spec, vmi.spec)
+    at_boot = vmi.status.memory.guest_at_boot if vmi.status.memory is not None else None
+    merged = merge(fresh.spec, vmi.spec, at_boot)
     return LiveUpdate(merged, outdated=needs_restart(fresh.spec, merged))

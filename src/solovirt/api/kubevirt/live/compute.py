@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from solovirt.api.kubevirt.spec.compute import Quantity
 from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.quantities import as_bytes
 
@@ -21,6 +22,18 @@ def keep_headroom(
         new.cpu.max_sockets = now.cpu.max_sockets
     if new.memory is not None and now.memory is not None and (asked.memory is None or asked.memory.max_guest is None):
         new.memory.max_guest = now.memory.max_guest
+
+
+def keep_boot_memory(
+    merged: VirtualMachineInstanceSpec, running: VirtualMachineInstanceSpec, at_boot: Quantity | None
+) -> None:
+    """Memory of the start cannot be unplugged: a guest that shall have less of it needs a restart."""
+    new, old, least = merged.domain.memory, running.domain.memory, as_bytes(at_boot)
+    if new is None or old is None or least is None:
+        return
+    size = as_bytes(new.guest)
+    if size is not None and size < least and new.guest != old.guest:
+        new.guest = old.guest
 
 
 def _sockets(wanted: VirtualMachineInstanceSpec, merged: VirtualMachineInstanceSpec) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from solovirt.api.kubevirt.live import compute, devices, network, placement, storage
+from solovirt.api.kubevirt.spec.compute import Quantity
 from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.kit.json import clone
 
@@ -19,11 +20,17 @@ Part = Callable[[VirtualMachineInstanceSpec, VirtualMachineInstanceSpec], None]
 PARTS: tuple[Part, ...] = (placement.take, compute.take, storage.take, network.take, devices.take)
 
 
-def merge(wanted: VirtualMachineInstanceSpec, running: VirtualMachineInstanceSpec) -> VirtualMachineInstanceSpec:
-    """The running spec with every wanted change that needs no restart. Both specs are defaulted; neither is changed."""
+def merge(
+    wanted: VirtualMachineInstanceSpec, running: VirtualMachineInstanceSpec, at_boot: Quantity | None = None
+) -> VirtualMachineInstanceSpec:
+    """The running spec with every wanted change that needs no restart. Both specs are defaulted; neither is changed.
+
+    ``at_boot`` is the memory that the guest was started with, where that is known: it never has less.
+    """
     merged = clone(running)
     for take in PARTS:
         take(wanted, merged)
+    compute.keep_boot_memory(merged, running, at_boot)
     return merged
 
 
