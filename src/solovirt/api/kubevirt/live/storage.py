@@ -99,7 +99,8 @@ def in_order(items: Sequence[N], before: Sequence[N], wanted: Sequence[N]) -> li
 def _pairs(spec: VirtualMachineInstanceSpec) -> dict[str, Pair]:
     disks = {disk.name: disk for disk in spec.domain.devices.disks}
     volumes = {volume.name: volume for volume in spec.volumes}
-    return {name: Pair(disks.get(name), volumes.get(name)) for name in (*volumes, *(disks.keys() - volumes.keys()))}
+    names = [*volumes, *(name for name in disks if name not in volumes)]
+    return {name: Pair(disks.get(name), volumes.get(name)) for name in names}
 
 
 def _followed(old: Pair, new: Pair, frozen: bool) -> Pair:
@@ -115,8 +116,8 @@ def _followed(old: Pair, new: Pair, frozen: bool) -> Pair:
         return old
     if old.volume is None or new.volume is None:
         return new
-    # Another claim makes another disk of it; of the same one the disk stays as it is.
-    same = new.volume == old.volume or claim_name(new.volume) == claim_name(old.volume)
+    # Another claim, bus or kind makes another disk of it, in the place of the first; else it stays as it is.
+    same = claim_name(new.volume) == claim_name(old.volume) and _seat(new.disk) == _seat(old.disk)
     return old if same and new.disk != old.disk else new
 
 
@@ -132,6 +133,12 @@ def _drive(old: Pair, new: Pair) -> Pair:
     if new.volume is None or is_hotpluggable(new.volume):
         volume = new.volume
     return Pair(disk, volume)
+
+
+def _seat(disk: Disk | None) -> tuple[bool, str]:
+    """Whether it is a LUN, and its bus."""
+    target = (disk.lun or disk.disk) if disk is not None else None
+    return disk is not None and disk.lun is not None, target.bus if target is not None else ""
 
 
 def _can_be_plugged(pair: Pair) -> bool:

@@ -36,7 +36,7 @@ async def prepared(update: Update, launcher: Launcher, board: Board, name: str) 
     """
     waits = launcher.waits_for(update.vmi, name)
     if waits:
-        board.show(name, PENDING, waits[0].reason, "; ".join(one.message for one in waits))
+        board.stay(name, PENDING, waits[0].reason, "; ".join(one.message for one in waits))
         board.again(POLL)
         return None
     binding = await launcher.prepare_volume(update.vmi, name)

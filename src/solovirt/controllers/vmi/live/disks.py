@@ -84,10 +84,9 @@ class _Work:
             locked = " lock" in str(error) and "Failed to get" in str(error)
             reason = IN_USE if locked else error.reason or "VolumeError"
             text = "another machine or program has its disk open" if locked else str(error)
-            text += f" ({error.hint})" if error.hint else ""
             unplugging = error.reason in (plugging.REFUSED, plugging.TIMED_OUT)
             self._board.problem(name, reason, text)
-            self._board.show(name, DETACHING if unplugging else PENDING, reason, text)
+            self._board.stay(name, DETACHING if unplugging else PENDING, reason, text)
             self._board.again(AGAIN)
             self._warn_once(name, reason, text)
 
@@ -125,7 +124,7 @@ class _Work:
         before = self._update.record.sizes
         inserted = await self._media.apply(index, disk, volume)
         if inserted is not None:
-            await self._arrived(disk.name, inserted.image.size or 0)
+            await self._arrived(disk.name, inserted)
         elif volume is None and disk.name in before:
             await self._forget_size(disk.name)
             self._update.site.events.normal(

@@ -15,7 +15,6 @@ from solovirt.controllers.vmi.live.board import Board
 from solovirt.controllers.vmi.live.concern import Update
 from solovirt.controllers.vmi.live.diskstate import Present
 from solovirt.controllers.vmi.volume_status import DETACHING
-from solovirt.host.model.bindings import VolumeBinding
 from solovirt.hypervisor import blocks
 from solovirt.hypervisor.plugging import discard
 from solovirt.kit.errors import SolovirtError
@@ -30,8 +29,11 @@ class Media:
         self._board = board
         self._present = present
 
-    async def apply(self, index: int, disk: Disk, volume: Volume | None) -> VolumeBinding | None:
-        """Makes a drive what the spec says; what was put in, if something was. Raises what preparing and QMP raise."""
+    async def apply(self, index: int, disk: Disk, volume: Volume | None) -> int | None:
+        """Makes a drive what the spec says. The size of what is in it now and is not remembered yet; else None.
+
+        Raises what preparing and QMP raise.
+        """
         device, instance = device_id(disk.name), self._update.instance
         medium = self._present.media.get(device)
         if medium is None:
@@ -39,9 +41,11 @@ class Media:
         is_open = disk.cdrom is not None and disk.cdrom.tray == "open"
         chain = self._present.chain(disk.name)
         if volume is not None and not is_open and self._has(disk.name, volume, medium.node):
-            if medium.tray_open and disk.name not in self._update.record.sizes:
+            if disk.name in self._update.record.sizes:
+                return None
+            if medium.tray_open:
                 await blocks.close_tray(instance, device)  # it was put in by a daemon that got no further
-            return None
+            return self._present.size(disk.name)
         if not chain and not medium.node and medium.tray_open == is_open and (is_open or volume is None):
             return None
         if medium.node:
@@ -65,7 +69,7 @@ class Media:
         file = attaching.file_of(self._update, volume)
         return not file or self._present.file(name) == file
 
-    async def _insert(self, index: int, name: str) -> VolumeBinding | None:
+    async def _insert(self, index: int, name: str) -> int | None:
         binding = await attaching.prepared(self._update, self._launcher, self._board, name)
         if binding is None:
             return None
@@ -79,4 +83,4 @@ class Media:
         except SolovirtError:
             await discard(instance, [("blockdev-del", {"node-name": node}) for node in names])
             raise
-        return binding
+        return binding.image.size or 0

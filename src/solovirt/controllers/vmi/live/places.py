@@ -155,7 +155,7 @@ def _none(endpoint: Endpoint, offered: Sequence[Slot]) -> str:
 
 def _hint(endpoint: Endpoint) -> str:
     if endpoint.pool == "pci" and endpoint.field.startswith("domain.devices.disks"):
-        return "unplug another device, use bus scsi, or restart the VM: it gets further slots then"
+        return "add it with bus scsi, unplug another device, or restart the VM: it gets further slots then"
     return "unplug another device, or restart the VM: it gets further slots then"
 
 
