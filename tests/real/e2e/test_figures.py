@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,6 +107,8 @@ def _check_scrape(system: System) -> None:
     assert of(found, "kubevirt_vmi_memory_available_bytes", "second") == {}, "no guest runs in it"
     assert of(found, "solovirt_scrape_errors", "guest") == of(found, "solovirt_scrape_errors", "second") == {}
     assert of(found, "kubevirt_vm_info", "guest") == {"q35,running,running": 1}
+    started = found["kubevirt_vmi_phase_transition_time_from_creation_seconds_count", frozenset({("phase", "Running")})]
+    assert started == 2
     assert system.cli("metrics").out.splitlines()[0].startswith("# HELP kubevirt_")
     file = system.state.parent / "solovirt.prom"
     system.ok("metrics", "-f", str(file))
@@ -223,6 +226,11 @@ def _check_top_on_a_terminal(system: System) -> None:
         screen.expect(b"guest")
         screen.send(b"q")
         assert screen.process.wait(10) == 0
+
+
+def test_a_daemon_pays_for_prometheus_at_the_first_scrape_only() -> None:
+    code = "import solovirt.server.daemon, sys; sys.exit('prometheus_client' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_examples_for_prometheus(tmp_path: Path) -> None:

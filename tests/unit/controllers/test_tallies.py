@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from solovirt.api import registry
 from solovirt.api.kubevirt.spec.instance import Domain, VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.virtualmachineinstance import PhaseTransition, VirtualMachineInstance
 from solovirt.api.meta import ObjectMeta
 from solovirt.controllers.tallies import BUCKETS, Histogram, Tallies
+from solovirt.hypervisor.model import RunState
+from tests.unit.controllers.lab import Lab, lone_vmi
 
 
 def vmi(*steps: tuple[str, str], deleted: str | None = None) -> VirtualMachineInstance:
@@ -85,3 +88,28 @@ def test_panics_and_consoles_go_with_their_machine() -> None:
     assert (tallies.panics, tallies.connections) == ({key: 2}, {key: 5.0})
     tallies.forget(vmi())
     assert (tallies.panics, tallies.connections) == ({}, {})
+
+
+async def test_a_machine_in_the_daemon_is_counted_from_its_start_to_its_end(lab: Lab) -> None:
+    tallies = lab.manager.operations.figures.tallies
+    await lab.objects.create(registry.VIRTUAL_MACHINE_INSTANCES, lone_vmi())
+    await lab.settle()
+    assert sum(tallies.from_creation["Running"].counts) == 1
+    assert lab.manager.operations.figures.queues()["vmi"] == 0
+    machine = lab.host.machine
+    machine.run_state = RunState.GUEST_PANICKED
+    lab.host.tell(machine, "panicked", "pause")
+    assert tallies.panics == {("default", "lone"): 1}
+    await lab.settle()
+    assert sum(tallies.between["Failed", "Running"].counts) == 1
+    await lab.objects.delete(registry.VIRTUAL_MACHINE_INSTANCES, "default", "lone")
+    await lab.settle()
+    assert tallies.panics == {}
+
+
+async def test_what_an_earlier_daemon_saw_is_not_counted_again(lab: Lab) -> None:
+    await lab.objects.create(registry.VIRTUAL_MACHINE_INSTANCES, lone_vmi())
+    await lab.settle()
+    await lab.restart()
+    await lab.settle()
+    assert lab.manager.operations.figures.tallies.from_creation == {}
