@@ -110,6 +110,15 @@ class FakeOperations:
         return FakeVolumeOperations(self._note)
 
     @property
+    def sizes(self) -> FakeOperations:
+        return self
+
+    async def read(self, namespace: str, name: str) -> JsonObject:
+        self._note("resources", namespace, name)
+        cpu: JsonObject = {"sockets": 2, "requested": 2, "plugged": 2, "most": 4, "guest": 1}
+        return {"cpu": cpu, "memory": {"atBoot": 1 << 28, "requested": 1 << 29, "plugged": 1 << 29, "guest": None}}
+
+    @property
     def figures(self) -> FakeFigures:
         return self.measured
 

@@ -48,6 +48,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "exec": ("guest_exec", "run a command inside the guest, through its agent"),
     "guest": ("guest", "ask the guest's agent, or have it do something; `solovirt guest` lists what"),
     "agent": ("agent", "send any command to the guest agent and show the raw reply"),
+    "cpu": ("resize", "vCPUs of a VM: what it has, and changing them while it runs"),
+    "memory": ("resize", "memory of a VM: what it has, and changing it while it runs"),
     "nic": ("nic", "network interfaces of a VM: add, remove, pull or plug the cable, list"),
     "image": ("image", "build, pull, import, list and remove guest images"),
     "doctor": ("doctor", "what this host can do, what is missing for what, and the package to install"),

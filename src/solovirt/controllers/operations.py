@@ -19,8 +19,10 @@ from solovirt.controllers.guest_operations import GuestOperations
 from solovirt.controllers.guest_power import GuestPower
 from solovirt.controllers.guest_work import GuestWork
 from solovirt.controllers.machine_operations import MachineOperations
+from solovirt.controllers.memory_dump import MemoryDumps
 from solovirt.controllers.refusals import conflict
 from solovirt.controllers.site import Site
+from solovirt.controllers.sizes import Sizes
 from solovirt.controllers.targets import Targets
 from solovirt.controllers.vm import run_strategy
 from solovirt.controllers.vm.run_strategy import ALWAYS, FINAL, HALTED, ONCE, PAUSED, RERUN, START, STOP, strategy_of
@@ -46,9 +48,11 @@ class Operations:
         self._targets = Targets(site, vmis)
         self.guest = GuestOperations(site, self._targets)
         self.guest_power = GuestPower(self._targets)
-        self.machine = MachineOperations(site, self._targets)
+        self.machine = MachineOperations(site, self._targets, vmis.reboots)
+        self.dumps = MemoryDumps(site, self._targets, vmis.machines)
         self.volumes = VolumeOperations(site, self._targets)
         self.guest_work = GuestWork(site, self._targets, vmis)
+        self.sizes = Sizes(self._targets)
         self.figures = figures
 
     async def start(self, namespace: str, name: str, *, paused: bool = False, dry_run: bool = False) -> None:

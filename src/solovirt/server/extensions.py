@@ -20,6 +20,7 @@ from solovirt.server import (
     imagery,
     logs,
     parameters,
+    size_actions,
     volume_actions,
 )
 from solovirt.server.actions import VMIS, VMS, Actions, Target, answer
@@ -92,6 +93,7 @@ ACTIONS: Actions = {
     **guest_freeze_actions.OWN,
     **guest_power_actions.ACTIONS,
     **volume_actions.MEDIA,
+    **size_actions.ACTIONS,
     (VMIS, "logs"): {"GET": _logs},
     (VMS, "explain"): {"GET": _explain},
 }

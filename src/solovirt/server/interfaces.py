@@ -103,6 +103,12 @@ class VolumeOperations(Protocol):
     ) -> None: ...
 
 
+class Sizes(Protocol):
+    """CPU and memory as wanted, plugged and seen by the guest. Raises NotFound, Conflict (it does not run)."""
+
+    async def read(self, namespace: str, name: str) -> JsonObject: ...
+
+
 class Operations(Protocol):
     """Imperative operations on VMs and VMIs. All raise NotFound, Conflict, BadRequest, GuestError as KubeVirt does."""
 
@@ -120,6 +126,9 @@ class Operations(Protocol):
 
     @property
     def guest_work(self) -> GuestWork: ...
+
+    @property
+    def sizes(self) -> Sizes: ...
 
     @property
     def figures(self) -> Figures: ...

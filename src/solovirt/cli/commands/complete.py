@@ -34,6 +34,8 @@ NAMES = {
     "addvolume": VM,
     "removevolume": VM,
     "top": VMI,
+    "cpu": VM,
+    "memory": VM,
     "nic add": VM,
     "nic rm": VM,
     "nic up": VM,
@@ -185,8 +187,7 @@ def _words(
     if verb == "explain":
         return _names(context, VM) if given else ["vm"]
     if kind_of_name := VMI if verb.startswith("guest ") else NAMES.get(verb):
-        files = verb == "guest cp"
-        return FILES if files else [] if given else _names(context, kind_of_name)
+        return _guest_words(context, parser, verb, given) if verb in OWN_WORDS else _once(context, kind_of_name, given)
     if verb == "image" and given:
         return _image_words(context, given)
     places = [action for action in parser._actions if not action.option_strings]
