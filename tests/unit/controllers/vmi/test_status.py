@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from solovirt.api.kubevirt.spec.disks import CDRomTarget, Disk, DiskTarget
-from solovirt.api.kubevirt.spec.sources import EmptyDiskSource, Volume
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstanceStatus
 from solovirt.api.meta import find_condition
 from solovirt.controllers.vmi import status
@@ -99,28 +97,6 @@ def test_addresses_that_we_gave() -> None:
     vmi = lone_vmi()
     (nic,) = status.domain_interfaces(vmi, view())
     assert (nic.mac, nic.ip_address, nic.ip_addresses) == ("02:aa:00:00:00:01", "10.0.2.2", ["10.0.2.2"])
-
-
-def test_disks_get_the_names_that_linux_gives() -> None:
-    disks = [Disk(name=f"v{number}", disk=DiskTarget(bus="virtio")) for number in range(28)]
-    disks += [Disk(name="s", disk=DiskTarget(bus="sata")), Disk(name="c", cdrom=CDRomTarget(bus="scsi"))]
-    targets = status.disk_targets(disks)
-    assert [targets[name] for name in ("v0", "v25", "v26", "v27", "s", "c")] == [
-        "vda",
-        "vdz",
-        "vdaa",
-        "vdab",
-        "sda",
-        "sdb",
-    ]
-
-
-def test_volumes() -> None:
-    vmi = lone_vmi()
-    vmi.spec.volumes = [Volume(name="data", empty_disk=EmptyDiskSource(capacity="1Gi"))]
-    vmi.spec.domain.devices.disks = [Disk(name="data", disk=DiskTarget(bus="virtio"))]
-    (found,) = status.volumes(vmi, {"data": 7}, {})
-    assert (found.name, found.target, found.size) == ("data", "vda", 7)
 
 
 def test_data_volumes() -> None:

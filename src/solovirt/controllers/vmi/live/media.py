@@ -16,6 +16,7 @@ from solovirt.controllers.vmi.live.concern import Update
 from solovirt.controllers.vmi.live.diskstate import Present
 from solovirt.controllers.vmi.volume_status import DETACHING
 from solovirt.hypervisor import blocks
+from solovirt.hypervisor.blocks import Medium
 from solovirt.hypervisor.plugging import discard
 from solovirt.kit.errors import SolovirtError
 
@@ -35,33 +36,34 @@ class Media:
         Raises what preparing and QMP raise.
         """
         device, instance = device_id(disk.name), self._update.instance
-        medium = self._present.media.get(device)
-        if medium is None:
-            return None
+        medium = self._present.media.get(device, Medium())
         is_open = disk.cdrom is not None and disk.cdrom.tray == "open"
-        chain = self._present.chain(disk.name)
         if volume is not None and not is_open and self._has(disk.name, volume, medium.node):
-            if disk.name in self._update.record.sizes:
-                return None
-            if medium.tray_open:
-                await blocks.close_tray(instance, device)  # it was put in by a daemon that got no further
-            return self._present.size(disk.name)
-        if not chain and not medium.node and medium.tray_open == is_open and (is_open or volume is None):
+            return await self._finished(disk.name, medium)
+        chain = self._present.chain(disk.name)
+        nothing_in_it = not chain and not medium.node
+        if not (nothing_in_it and medium.tray_open == is_open):
+            await self._empty(disk.name, medium, chain)
+            await (blocks.open_tray(instance, device) if is_open else blocks.close_tray(instance, device))
+        return await self._insert(index, disk.name) if volume is not None and not is_open else None
+
+    async def _finished(self, name: str, medium: Medium) -> int | None:
+        """It is there: put in at the start, or by a daemon that may have got no further."""
+        if name in self._update.record.sizes:
             return None
+        if medium.tray_open:
+            await blocks.close_tray(self._update.instance, device_id(name))
+        return self._present.size(name)
+
+    async def _empty(self, name: str, medium: Medium, chain: list[str]) -> None:
+        instance, device = self._update.instance, device_id(name)
         if medium.node:
-            self._board.show(disk.name, DETACHING, "MediumEjected", f"the medium of {disk.name} is taken out")
+            self._board.show(name, DETACHING, "MediumEjected", f"the medium of {name} is taken out")
             if await blocks.eject(instance, device):
-                text = f"the guest had locked the tray of {disk.name}; it was opened by force"
+                text = f"the guest had locked the tray of {name}; it was opened by force"
                 self._update.site.events.warning(self._update.vmi, "TrayForced", text)
         await blocks.remove_nodes(instance, chain)
-        self._board.done(disk.name)
-        if is_open:
-            await blocks.open_tray(instance, device)
-            return None
-        if volume is None:
-            await blocks.close_tray(instance, device)
-            return None
-        return await self._insert(index, disk.name)
+        self._board.done(name)
 
     def _has(self, name: str, volume: Volume, node: str) -> bool:
         if node != attaching.top_node(name):
