@@ -17,8 +17,8 @@ import msgspec
 
 from solovirt.controllers.vmi.records import EXECS
 from solovirt.hypervisor import agent_exec
-from solovirt.hypervisor.agent import GuestAgent
-from solovirt.hypervisor.agent_files import GuestFile, Handles, opened
+from solovirt.hypervisor.agent import NO_ANSWER, GuestAgent
+from solovirt.hypervisor.agent_files import GuestFile, Handles, is_frozen, opened
 from solovirt.kit import json
 from solovirt.kit.aio import TaskSet
 from solovirt.kit.errors import GuestError
@@ -187,7 +187,7 @@ class FollowedSession:
                     streams.append((kind, await self._files.enter_async_context(way)))
                     break
                 except GuestError as error:
-                    if error.reason != "CommandFailed" or self._code is not None:
+                    if not is_frozen(error) and (error.reason != "CommandFailed" or self._code is not None):
                         raise
                 # One that has ended by now has made them, or will not.
                 await self._ended()
@@ -203,7 +203,7 @@ class FollowedSession:
             try:
                 data = await file.read()
             except GuestError as error:
-                if error.reason != "AgentTimeout":
+                if error.reason not in NO_ANSWER:
                     raise
                 if not last:
                     return
@@ -224,7 +224,7 @@ class FollowedSession:
             if self._record.pid:
                 return await agent_exec.ended(self._agent, self._record.pid)
         except GuestError as error:
-            if error.reason == "AgentTimeout":
+            if error.reason in NO_ANSWER or is_frozen(error):
                 return None
             if error.reason != "CommandFailed":
                 raise
@@ -235,7 +235,7 @@ class FollowedSession:
         try:
             (state,) = await agent_exec.states(self._agent, [self._folder])
         except GuestError as error:
-            if error.reason == "AgentTimeout":
+            if error.reason in NO_ANSWER or is_frozen(error):
                 return None
             raise
         if state.isdigit():

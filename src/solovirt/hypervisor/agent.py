@@ -32,6 +32,8 @@ NO_REPLY = frozenset({"guest-shutdown", "guest-suspend-disk", "guest-suspend-ram
 """They answer only when they fail (``success-response: false`` in qga/qapi-schema.json)."""
 NO_REPLY_PATIENCE = 2.0
 TIMEOUT = 10.0
+NO_ANSWER = ("AgentTimeout", "GuestAsleep")
+"""Reasons that tell nothing of the guest but that it may answer later."""
 DESCRIPTION_LIMIT = 64 * 1024
 """Characters of an error's text that are looked at; far fewer are shown."""
 

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from solovirt.cli.main import Found
 
 FILES = [":files"]
-FILE_OPTIONS = ("-f", "--filename", "--certificate-authority", "--client-certificate", "--client-key", "--facts")
+FILE_OPTIONS = (
+    "-f",
+    "--filename",
+    "--certificate-authority",
+    "--client-certificate",
+    "--client-key",
+    "--facts",
+    "--password-file",
+)
 NAMES = {
     "start": VM,
     "stop": VM,
@@ -186,13 +194,24 @@ def _words(
         return _names(context, lookup(context.client, given[0].split(",")[0])) if given else _kinds(verb)
     if verb == "explain":
         return _names(context, VM) if given else ["vm"]
-    if kind_of_name := VMI if verb.startswith("guest ") else NAMES.get(verb):
-        return _guest_words(context, parser, verb, given) if verb in OWN_WORDS else _once(context, kind_of_name, given)
-    if verb == "image" and given:
-        return _image_words(context, given)
+    if kind_of_name := NAMES.get(verb):
+        return [] if given else _names(context, kind_of_name)
+    if (own := _own_words(context, verb, given)) is not None:
+        return own
     places = [action for action in parser._actions if not action.option_strings]
     choices = places[len(given)].choices if len(given) < len(places) else None
     return [str(choice) for choice in choices or []]
+
+
+def _own_words(context: Context, verb: str, given: list[str]) -> Iterable[str] | None:
+    """Of commands whose words are of several kinds; None where the parser knows."""
+    if verb == "image":
+        return _image_words(context, given) if given else None
+    if verb == "guest cp" or (verb == "guest ssh-keys" and len(given) > 1):
+        return FILES
+    if verb == "guest ssh-keys" and not given:
+        return None
+    return _names(context, VMI) if verb.startswith("guest ") and len(given) == (verb == "guest ssh-keys") else None
 
 
 def _image_words(context: Context, given: list[str]) -> list[str]:
