@@ -1,4 +1,6 @@
-"""A guest agent in memory: files, programs and file systems that a test commands. It knows our scripts by their text."""
+"""A guest agent in memory: files, programs and file systems that a test commands. It knows our scripts by their
+text.
+"""
 
 from __future__ import annotations
 
@@ -42,8 +44,8 @@ class _Handle:
 
 
 class MemoryAgent(GuestAgent):
-    """``gates`` hold a command back until they are set; ``failures`` are raised by a command, one at a time, after it was
-    done when ``late``.
+    """``gates`` hold a command back until they are set; ``failures`` are raised by a command, one at a time, after it
+    was done when ``late``.
     """
 
     def __init__(self, *, shell: bool = True, sha256: bool = True) -> None:
@@ -204,7 +206,13 @@ class MemoryAgent(GuestAgent):
                 for path in [path for path in self.files if path.startswith(f"{word}/")]:
                     del self.files[path]
             return _status(0)
-        return self._copying(text, words)
+        if text == agent_exec._PATH + agent_exec._MAKE:
+            self.directories.add(words[0])
+        elif text == agent_copy._REMOVE:
+            self.files.pop(words[0], None)
+        else:
+            return self._copying(text, words)
+        return _status(0)
 
     def _state(self, folder: str) -> str:
         if folder not in self.directories:
@@ -216,12 +224,6 @@ class MemoryAgent(GuestAgent):
 
     def _copying(self, text: str, words: list[str]) -> JsonObject:
         path = words[0]
-        if text == agent_exec._PATH + agent_exec._MAKE:
-            self.directories.add(path)
-            return _status(0)
-        if text == agent_copy._REMOVE:
-            self.files.pop(path, None)
-            return _status(0)
         if path in self.directories:
             return _status(21)
         if text == agent_copy._LOOK:

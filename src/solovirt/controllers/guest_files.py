@@ -23,7 +23,7 @@ from solovirt.controllers.targets import Targets
 from solovirt.hypervisor import agent_copy, agent_exec
 from solovirt.hypervisor.agent import GuestAgent
 from solovirt.hypervisor.agent_copy import Look
-from solovirt.hypervisor.agent_files import READ_CHUNK, WRITE_CHUNK, GuestFile, opened
+from solovirt.hypervisor.agent_files import FROZEN_PAUSE, READ_CHUNK, WRITE_CHUNK, GuestFile, is_frozen, opened
 from solovirt.hypervisor.instance import Instance
 from solovirt.kit.aio import TaskSet
 from solovirt.kit.errors import BadRequest, GuestError
@@ -138,10 +138,16 @@ class GuestFiles:
 
 
 async def _removed(agent: GuestAgent, partial: str) -> None:
-    try:
-        await agent_copy.discard(agent, partial)
-    except GuestError as error:
-        log.info("%s is left in a guest: %s", partial, error)
+    """Once the guest is not frozen."""
+    while True:
+        try:
+            await agent_copy.discard(agent, partial)
+            return
+        except GuestError as error:
+            if not is_frozen(error):
+                log.info("%s is left in a guest: %s", partial, error)
+                return
+        await asyncio.sleep(FROZEN_PAUSE)
 
 
 async def _sized(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

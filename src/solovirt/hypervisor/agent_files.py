@@ -29,10 +29,18 @@ in), and everybody else who wants the agent waits for one of them: a tenth of a 
 PATIENCE = 60.0
 """Seconds for one chunk: a guest may be busy writing out what it took before."""
 CLOSE_PATIENCE = 10.0
+FROZEN_PAUSE = 0.5
+"""Seconds between two attempts while the guest's file systems are frozen: the agent refuses everything then."""
+
+
+def is_frozen(error: GuestError) -> bool:
+    """Whether a command was refused only because the guest is frozen (qga/main.c, "frozen state")."""
+    return error.reason == "CommandDisabled" and "frozen" in error.message
 
 
 class GuestFile:
-    """One open file. ``handle`` is the agent's number for it; ``at_end`` is True after a read that met the end.
+    """One open file; a frozen guest is waited for. ``handle`` is the agent's number for it; ``at_end`` is True after a
+    read that met the end.
 
     All methods raise ``GuestError`` as :class:`GuestAgent` does, and reason "AgentBadReply" for an answer that cannot
     be.
@@ -62,7 +70,7 @@ class GuestFile:
             await self._seek(self._offset, 0, timeout)
         self._lost = True
         arguments: JsonObject = {"handle": self.handle, "count": count}
-        reply = await self._agent.command("guest-file-read", arguments, timeout=timeout)
+        reply = await self._command("guest-file-read", arguments, timeout)
         data = _content(reply)
         if len(data) > count:
             raise GuestError("guest-file-read: more was sent than asked for", reason="AgentBadReply")
@@ -74,13 +82,13 @@ class GuestFile:
     async def write(self, data: bytes, *, timeout: float = PATIENCE) -> None:
         """All of it. What failed may have been written in part."""
         text = base64.b64encode(data).decode("ascii")
-        reply = await self._agent.command("guest-file-write", {"handle": self.handle, "buf-b64": text}, timeout=timeout)
+        reply = await self._command("guest-file-write", {"handle": self.handle, "buf-b64": text}, timeout)
         if not isinstance(reply, dict) or get_int(reply, "count") != len(data):
             raise GuestError("guest-file-write: not everything was written", reason="ShortWrite")
 
     async def flush(self, *, timeout: float = PATIENCE) -> None:
         """What was written reaches the file: here a full disk of the guest shows."""
-        await self._agent.command("guest-file-flush", {"handle": self.handle}, timeout=timeout)
+        await self._command("guest-file-flush", {"handle": self.handle}, timeout)
 
     async def size(self) -> int:
         """In bytes, as seeking to the end tells. The next read begins at the file's beginning."""
@@ -89,11 +97,20 @@ class GuestFile:
         return size
 
     async def close(self) -> None:
-        await self._agent.command("guest-file-close", {"handle": self.handle}, timeout=CLOSE_PATIENCE)
+        await self._command("guest-file-close", {"handle": self.handle}, CLOSE_PATIENCE)
+
+    async def _command(self, name: str, arguments: JsonObject, timeout: float) -> Json:
+        while True:
+            try:
+                return await self._agent.command(name, arguments, timeout=timeout)
+            except GuestError as error:
+                if not is_frozen(error):
+                    raise
+            await asyncio.sleep(FROZEN_PAUSE)
 
     async def _seek(self, offset: int, whence: int, timeout: float) -> int:
         arguments: JsonObject = {"handle": self.handle, "offset": offset, "whence": whence}
-        reply = await self._agent.command("guest-file-seek", arguments, timeout=timeout)
+        reply = await self._command("guest-file-seek", arguments, timeout)
         position = get_int(reply, "position", -1) if isinstance(reply, dict) else -1
         if position < 0:
             raise GuestError("guest-file-seek: the reply has no position", reason="AgentBadReply")

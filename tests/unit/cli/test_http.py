@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -86,6 +86,32 @@ def test_request_head() -> None:
     assert head.splitlines()[0] == b"POST /p?q=1 HTTP/1.1"
     assert b"Content-Length: 2" in head
     assert body == b"{}"
+
+
+@pytest.mark.parametrize("size", [None, 5])
+def test_a_body_in_pieces(size: int | None) -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        theirs.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        pieces = iter([b"abc", b"", b"de"])
+        http.request(
+            lambda: ours, "PUT", "/x", headers={"Host": "h"}, body=b"{}\n", upload=pieces, upload_size=size
+        ).close()
+        head, _, body = theirs.recv(65536).partition(b"\r\n\r\n")
+        assert (b"Content-Length: 8" in head) == (size is not None)
+        assert (b"Transfer-Encoding: chunked" in head) == (size is None)
+        assert body == (b"{}\nabcde" if size else b"3\r\n{}\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
+
+
+def test_a_body_that_fails_closes_the_connection() -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"abc"
+        raise ValueError("mine")
+
+    ours, theirs = socket.socketpair()
+    with theirs, pytest.raises(ValueError, match="mine"):
+        http.request(lambda: ours, "PUT", "/x", headers={}, upload=pieces(), upload_size=9)
+    assert ours.fileno() == -1
 
 
 def test_line_breaks_cannot_be_smuggled_into_the_head() -> None:

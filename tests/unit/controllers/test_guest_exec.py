@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from solovirt.controllers import exec_sessions, guest_exec
+from solovirt.controllers import guest_exec
 from solovirt.controllers.exec_sessions import ExecFrame, ExecSession
 from solovirt.controllers.guest_exec import GuestExecs
 from solovirt.hypervisor import agent_exec
@@ -240,3 +240,18 @@ async def test_nothing_is_remembered_of_a_machine_that_is_gone(lab: Lab, agent: 
     await lab.objects.delete(VMS, *HERE, grace_period=0)
     await lab.settle()
     assert lab.objects.records.list("execs") == {}
+
+
+async def test_a_frozen_guest_is_waited_for(
+    agent: MemoryAgent, execs: GuestExecs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("solovirt.hypervisor.agent_files.FROZEN_PAUSE", 0.01)
+    agent.output = (b"o", b"")
+    session = await execs.start(*HERE, LS, stdin())
+    agent.frozen = True
+    following = asyncio.create_task(everything(session))
+    await asyncio.sleep(0.05)
+    assert not following.done()
+    agent.frozen = False
+    agent.programs[agent_exec.folder(session.id)].code = 6
+    assert await following == [ExecFrame("stdout", b"o"), ExecFrame("exit", exit_code=6)]

@@ -121,3 +121,19 @@ async def test_a_file_that_cannot_be_opened() -> None:
             pass
     assert noted.open == set()
     assert failed().reason == "CommandFailed"
+
+
+async def test_a_frozen_guest_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent_files, "FROZEN_PAUSE", 0.01)
+    agent, noted, closing = MemoryAgent(), Noted(), TaskSet()
+    async with agent_files.opened(agent, "/etc/x", "w", noted, closing) as file:
+        agent.frozen = True
+        writing = asyncio.create_task(file.write(b"x"))
+        await asyncio.sleep(0.05)
+        assert not writing.done()
+        agent.frozen = False
+        await writing
+        agent.frozen = True
+        asyncio.get_running_loop().call_later(0.05, setattr, agent, "frozen", False)
+    assert (agent.handles, noted.open, bytes(agent.files["/etc/x"])) == ({}, set(), b"x")
+    assert not agent_files.is_frozen(GuestError("disabled by the administrator", reason="CommandDisabled"))

@@ -13,7 +13,7 @@ import re
 import secrets
 import stat
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from solovirt.cli.client import EXTENSIONS, path_of
 from solovirt.cli.context import Context
@@ -72,22 +72,13 @@ def upload(context: Context, path: str, name: str, there: str, mode: int | None)
     """Raises HostError for a file that cannot be read, ApiError, and SolovirtError when what arrived differs."""
     if there.endswith("/"):
         there += os.path.basename(path)
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise HostError(f"{path}: {error.strerror}", reason="Unreadable") from error
+    descriptor, found = _open(path, name)
+    digest = hashlib.sha256()
     with os.fdopen(descriptor, "rb") as file, Progress() as progress:
-        found = os.fstat(descriptor)
-        if stat.S_ISDIR(found.st_mode):
-            hint = f"tar c {path} | solovirt exec -i {name} -- tar x -C DIRECTORY"
-            raise BadRequest(f"{path} is a directory: files are copied one at a time", hint=hint)
-        if not stat.S_ISREG(found.st_mode):
-            raise BadRequest(f"{path} is no regular file")
-        digest = hashlib.sha256()
 
         def pieces() -> Iterator[bytes]:
             done = 0
-            while done < found.st_size and (data := file.read(min(CHUNK, found.st_size - done))):
+            while done < found.st_size and (data := _read(file, path, found.st_size - done)):
                 digest.update(data)
                 done += len(data)
                 yield data
@@ -104,6 +95,30 @@ def upload(context: Context, path: str, name: str, there: str, mode: int | None)
     _tell(context, f"{path} -> {name}:{there}", get_int(result, "size"), get_str(result, "verified"))
     if result.get("inPlace") is True:
         context.note("(this guest has no shell: the file was written in place, with the permissions of its agent)")
+
+
+def _open(path: str, name: str) -> tuple[int, os.stat_result]:
+    """A regular file, open, and what it was then."""
+    try:
+        # A pipe would wait for its other end.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise HostError(f"{path}: {error.strerror}", reason="Unreadable") from error
+    found = os.fstat(descriptor)
+    if stat.S_ISREG(found.st_mode):
+        return descriptor, found
+    os.close(descriptor)
+    if stat.S_ISDIR(found.st_mode):
+        hint = f"tar c {path} | solovirt exec -i {name} -- tar x -C DIRECTORY"
+        raise BadRequest(f"{path} is a directory: files are copied one at a time", hint=hint)
+    raise BadRequest(f"{path} is no regular file")
+
+
+def _read(file: BinaryIO, path: str, left: int) -> bytes:
+    try:
+        return file.read(min(CHUNK, left))
+    except OSError as error:
+        raise HostError(f"{path}: {error.strerror}", reason="Unreadable") from error
 
 
 def download(context: Context, name: str, path: str, here: str, mode: int | None) -> None:
@@ -149,11 +164,15 @@ def _write(response: Response, here: str, mode: int, what: str) -> tuple[int, st
     except BaseException:
         os.unlink(partial)
         raise
-    return done, "sha256" if wanted and expected else "size"
+    if not expected:
+        return done, "" if done else "size"
+    return done, "sha256" if wanted else "size"
 
 
 def _tell(context: Context, what: str, size: int, verified: str) -> None:
-    how = "SHA-256 compared" if verified == "sha256" else "size compared: this guest tells no SHA-256"
+    how = {"sha256": "SHA-256 compared", "": "not compared: the guest tells no size of it"}.get(
+        verified, "size compared: this guest has no sha256sum"
+    )
     context.note(f"{what}: {megabytes(size) if size >= 1 << 20 else f'{size} bytes'}, {how}")
 
 

@@ -41,9 +41,7 @@ def test_other_ends(api: FakeApi, run: Run, last: dict[str, object], code: int, 
     assert said in result.err
 
 
-def test_control_c_of_an_attached_one_leaves_it(
-    api: FakeApi, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_control_c_of_an_attached_one_leaves_it(api: FakeApi, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*args: object, **kwargs: object) -> object:
         raise KeyboardInterrupt
 

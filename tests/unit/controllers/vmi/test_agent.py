@@ -6,6 +6,7 @@ from typing import cast
 import pytest
 
 from solovirt.controllers.vmi.agent import AgentMonitor, guest_os
+from solovirt.hypervisor.agent import GuestAgent
 from solovirt.hypervisor.agent_info import Interface, OsInfo
 from solovirt.hypervisor.instance import Instance
 from solovirt.kit.errors import GuestError
@@ -44,6 +45,23 @@ async def test_a_snapshot_comes_when_the_agent_does() -> None:
     monitor.disconnected("1")
     assert monitor.snapshot("1") is None
     await monitor.close()
+
+
+async def test_a_freeze_shows_at_once_and_leaves_the_agent_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monitor = AgentMonitor(told.append)
+    monitor.frozen("1", False)
+    assert told == []
+    monitor.frozen("1", True)
+    monitor.frozen("1", True)
+    snapshot = monitor.snapshot("1")
+    assert snapshot is not None and (snapshot.freeze, told) == ("frozen", ["1"])
+    machine = Machine()
+    machine.agent = Grumpy()
+    assert await monitor._ask(cast(GuestAgent, machine.agent), snapshot) == snapshot
+    monitor.frozen("1", False)
+    snapshot = monitor.snapshot("1")
+    assert snapshot is not None and snapshot.freeze == ""
 
 
 async def test_an_agent_that_refuses_some_commands_still_tells_the_rest() -> None:

@@ -76,6 +76,29 @@ async def test_a_paused_guest_is_not_asked(lab: Lab) -> None:
     assert len(lab.host.machine.agent.commands) == asked
 
 
+async def test_a_frozen_guest_runs_no_programs(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[object] = []
+
+    async def attempt(probe: Probe, target: object) -> str:
+        tried.append(probe)
+        return ""
+
+    monkeypatch.setattr(probe_actions, "attempt", attempt)
+    made = lone_vmi()
+    made.spec.readiness_probe = Probe(exec=ExecAction(command=["true"]), period_seconds=1)
+    await lab.objects.create(VMIS, made)
+    await lab.settle()
+    await until(lab, ("True", ""))
+    await lab.objects.records.put("freezes", lab.vmi("lone").metadata.uid, b"{}")
+    await asyncio.sleep(0.01)
+    before = len(tried)
+    await asyncio.sleep(0.05)
+    assert len(tried) == before
+    await lab.objects.records.delete("freezes", lab.vmi("lone").metadata.uid)
+    await asyncio.sleep(0.05)
+    assert len(tried) > before
+
+
 async def test_a_dead_guest_is_ended_and_its_strategy_acts(lab: Lab) -> None:
     made = vm("RerunOnFailure")
     made.spec.template.spec.liveness_probe = PING
