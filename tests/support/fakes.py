@@ -14,6 +14,7 @@ from solovirt.kit.errors import NotFound, SolovirtError
 from solovirt.kit.json import Json, JsonObject
 from solovirt.server.interfaces import ExecRequest, ImportRequest, LogSource, PullRequest
 from tests.support.guestwork import FakeGuestWork
+from tests.support.machinework import FakeMachine, FakeMemoryDumps
 
 Call = tuple[str, str, str, dict[str, object]]
 
@@ -92,6 +93,8 @@ class FakeOperations:
         self.exec_request: ExecRequest | None = None
         self.work = FakeGuestWork(self._note)
         self.measured = FakeFigures()
+        self.memory = FakeMemoryDumps(self._note)
+        self.machine_itself = FakeMachine(self._note)
 
     @property
     def guest(self) -> FakeOperations:
@@ -102,8 +105,12 @@ class FakeOperations:
         return self
 
     @property
-    def machine(self) -> FakeOperations:
-        return self
+    def machine(self) -> FakeMachine:
+        return self.machine_itself
+
+    @property
+    def dumps(self) -> FakeMemoryDumps:
+        return self.memory
 
     @property
     def volumes(self) -> FakeVolumeOperations:
@@ -141,12 +148,6 @@ class FakeOperations:
         self, namespace: str, name: str, *, grace_period: int | None = None, dry_run: bool = False
     ) -> None:
         self._note("restart", namespace, name, grace_period=grace_period, dry_run=dry_run)
-
-    async def pause(self, namespace: str, name: str, *, dry_run: bool = False) -> None:
-        self._note("pause", namespace, name, dry_run=dry_run)
-
-    async def unpause(self, namespace: str, name: str, *, dry_run: bool = False) -> None:
-        self._note("unpause", namespace, name, dry_run=dry_run)
 
     async def suspend(self, namespace: str, name: str, mode: str, *, timeout: float) -> None:
         self._note("suspend", namespace, name, mode=mode, timeout=timeout)

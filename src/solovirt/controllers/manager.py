@@ -110,6 +110,7 @@ class Manager:
         await self._site.claims.sweep()
         await adoption.sweep(self._site, self._vmis)
         await self.operations.guest_work.resume()
+        await self.operations.dumps.resume()
         for vmi in self._objects.list(registry.VIRTUAL_MACHINE_INSTANCES).items:
             self._figures.tallies.saw(vmi, began=True)
         self._follow(registry.VIRTUAL_MACHINES, self._vm_changed)
@@ -128,6 +129,8 @@ class Manager:
         """Lets go of every machine; none is stopped. May be called again, and after a start that failed."""
         await self._feeds.close()
         await self.operations.guest_work.close()
+        await self.operations.dumps.close()
+        await self.operations.machine.clocks.close()
         await self._figures.close()
         await self._vms.queue.stop()
         await self._vmis.close()

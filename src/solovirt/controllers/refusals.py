@@ -17,6 +17,9 @@ UNDERWAY = "unable to complete request: stop/start already underway"
 RERUN_FAILED = "RerunOnFailure does not support starting VM from failed state"
 SHORTER_GRACE = "Halted only supports manual stop requests with a shorter graceperiod"
 NO_AGENT = "VMI does not have guest agent connected"
+VMI_IS_PAUSED = "VMI is paused"
+NO_WAY_TO_REBOOT = "VMI neither have the agent connected nor the ACPI feature enabled"
+DUMPING = "a memory dump is under way"
 
 
 def conflict(name: str, text: str, kind: str = VM) -> Conflict:
@@ -43,3 +46,11 @@ def pause_forbidden(name: str) -> Forbidden:
 def not_running() -> BadRequest:
     """Before a console is opened; virtctl tries again for some minutes."""
     return BadRequest("VMI is not running")
+
+
+def no_reset(phase: str) -> BadRequest:
+    return BadRequest(f"Failed to reset non-running VMI with phase {phase}: VMI is not running")
+
+
+def no_graphics() -> BadRequest:
+    return BadRequest("No graphics devices are present.")

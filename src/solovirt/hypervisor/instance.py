@@ -19,7 +19,7 @@ from solovirt.hypervisor.happenings import Happenings
 from solovirt.hypervisor.model import EventKind, Identity, InstanceEvent, Pinning, RunState
 from solovirt.hypervisor.qmp import Qmp
 from solovirt.hypervisor.states import StateTracker, agent_port_open, event_of, port_change
-from solovirt.kit.errors import HostError, SolovirtError, TimedOut, Unavailable
+from solovirt.kit.errors import GuestError, HostError, SolovirtError, TimedOut, Unavailable
 from solovirt.kit.json import Json, JsonObject, get_str
 from solovirt.kit.process import Child, describe_exit
 
@@ -116,6 +116,22 @@ class Instance:
     async def qmp(self, command: str, arguments: JsonObject | None = None, *, timeout: float = 30.0) -> Json:
         """Any QMP command."""
         return await self._monitor().execute(command, arguments, timeout=timeout)
+
+    async def getfd(self, name: str, descriptor: int) -> None:
+        """Gives QEMU a copy of ``descriptor`` under a name, for a command that takes ``fd:NAME``."""
+        await self._monitor().hand_over(descriptor, "getfd", {"fdname": name})
+
+    async def add_fd(self, descriptor: int) -> int:
+        """Gives QEMU a copy of ``descriptor``, which it opens as ``/dev/fdset/N``: N. ``remove-fd`` closes it."""
+        reply = await self._monitor().hand_over(descriptor, "add-fd")
+        number = reply.get("fdset-id") if isinstance(reply, dict) else None
+        if not isinstance(number, int):
+            raise GuestError("QEMU took the file and did not say as what", reason="Malformed")
+        return number
+
+    def expect_stop(self, state: RunState | None) -> None:
+        """Our next command stops the machine for a while, to be in ``state``; None: it did not, or is over."""
+        self._tracker.expect(state)
 
     async def open_console(self) -> ConsoleSession:
         """A session on the serial console; the one before, if any, ends. Raises ``Unavailable``."""

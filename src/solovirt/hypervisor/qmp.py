@@ -34,8 +34,9 @@ logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL + 1)
 class Qmp:
     """A connection to one QEMU's monitor. ``await connect()`` makes it; ``closed`` is set when it is gone."""
 
-    def __init__(self, client: QMPClient) -> None:
+    def __init__(self, client: _Client) -> None:
         self._client = client
+        self._handing_over = asyncio.Lock()
         self.closed = asyncio.Event()
         self._watcher = asyncio.create_task(self._watch())
 
@@ -73,6 +74,19 @@ class Qmp:
             raise Unavailable(f"QEMU closed its monitor during {command}") from error
         except QMPError as error:
             raise Unavailable(f"QEMU's monitor is not connected: {printable(str(error))}") from error
+
+    async def hand_over(self, descriptor: int, command: str, arguments: JsonObject | None = None) -> Json:
+        """Passes a descriptor (ours stays open) to the command that takes it: ``getfd`` or ``add-fd``; its reply.
+
+        Raises as ``execute``; ``GuestError``, too, when the connection is none over which descriptors go.
+        """
+        # QEMU keeps the last descriptor that came until a command takes it.
+        async with self._handing_over:
+            try:
+                await self._client.pass_descriptor(descriptor)
+            except (OSError, QMPError) as error:
+                raise Unavailable(f"QEMU's monitor took no file: {printable(str(error))}") from error
+            return await self.execute(command, arguments)
 
     async def query_status(self) -> RunState:
         reply = await self.execute("query-status")
@@ -125,6 +139,13 @@ class _Client(QMPClient):
         super().__init__(readbuflen=REPLY_LIMIT)
         self.events.event_filter = lambda _event: False
         self.register_listener(_Listener(handler))
+
+    async def pass_descriptor(self, descriptor: int) -> None:
+        """The byte that carries it must not come amid a message: what the transport still holds goes first."""
+        writer = self._writer
+        while writer is not None and writer.transport.get_write_buffer_size():
+            await asyncio.sleep(0.005)
+        self.send_fd_scm(descriptor)
 
     # The inherited hooks format every message for a debug log, also when nobody reads it.
     def _cb_inbound(self, msg: Message) -> Message:

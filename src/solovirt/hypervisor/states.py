@@ -32,6 +32,10 @@ class StateTracker:
     def set(self, state: RunState) -> None:
         self.state = state
 
+    def expect(self, cause: RunState | None) -> None:
+        """Why the next STOP will come, when no event tells it."""
+        self._cause = cause
+
     def apply(self, name: str, data: JsonObject) -> Happening | None:
         """Take in one event; what it means to those who watch the instance, None if nothing."""
         match name:

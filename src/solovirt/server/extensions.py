@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from solovirt.api import registry
 from solovirt.kit.errors import BadRequest
 from solovirt.server import (
+    dump_actions,
     figures,
     guest_actions,
     guest_exec_actions,
@@ -19,6 +20,7 @@ from solovirt.server import (
     guest_power_actions,
     imagery,
     logs,
+    machine_actions,
     parameters,
     size_actions,
     volume_actions,
@@ -93,6 +95,8 @@ ACTIONS: Actions = {
     **guest_freeze_actions.OWN,
     **guest_power_actions.ACTIONS,
     **volume_actions.MEDIA,
+    **machine_actions.OWN,
+    **dump_actions.OWN,
     **size_actions.ACTIONS,
     (VMIS, "logs"): {"GET": _logs},
     (VMS, "explain"): {"GET": _explain},

@@ -16,6 +16,7 @@ from solovirt.controllers.tallies import Tallies
 from solovirt.hypervisor.model import ExecResult
 from solovirt.kit.json import Json, JsonObject
 from solovirt.server.guest_interfaces import GuestWork
+from solovirt.server.machine_interfaces import MachineOperations, MemoryDumps
 
 LogSource = Literal["qemu", "serial"]
 
@@ -66,14 +67,6 @@ class GuestPower(Protocol):
     async def wakeup(self, namespace: str, name: str) -> None: ...
 
 
-class MachineOperations(Protocol):
-    """What QEMU is asked for. All raise NotFound, Conflict (it does not run), GuestError."""
-
-    async def pause(self, namespace: str, name: str, *, dry_run: bool = False) -> None: ...
-
-    async def unpause(self, namespace: str, name: str, *, dry_run: bool = False) -> None: ...
-
-
 class Figures(Protocol):
     """What machines and controllers are doing, in numbers."""
 
@@ -120,6 +113,9 @@ class Operations(Protocol):
 
     @property
     def machine(self) -> MachineOperations: ...
+
+    @property
+    def dumps(self) -> MemoryDumps: ...
 
     @property
     def volumes(self) -> VolumeOperations: ...

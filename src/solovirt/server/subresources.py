@@ -11,7 +11,15 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from solovirt.kit.errors import BadRequest
-from solovirt.server import bodies, expanding, guest_freeze_actions, versions, volume_actions
+from solovirt.server import (
+    bodies,
+    dump_actions,
+    expanding,
+    guest_freeze_actions,
+    machine_actions,
+    versions,
+    volume_actions,
+)
 from solovirt.server.actions import VMIS, VMS, Actions, Target, answer, dry_run, options, seconds
 from solovirt.server.call import Services
 from solovirt.server.errors import method_not_allowed, page_not_found
@@ -130,4 +138,6 @@ ACTIONS: Actions = {
     (VMIS, "filesystemlist"): {"GET": _filesystem_list},
     **guest_freeze_actions.KUBEVIRT,
     **volume_actions.ACTIONS,
+    **machine_actions.KUBEVIRT,
+    **dump_actions.KUBEVIRT,
 }

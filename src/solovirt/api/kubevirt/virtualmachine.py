@@ -49,6 +49,18 @@ class StartFailure(Model):
     retry_after_timestamp: str | None = None
 
 
+class MemoryDumpRequest(Model):
+    """``phase``: Associating, InProgress, Completed or Failed; Dissociating while it is being removed."""
+
+    claim_name: str
+    phase: str = ""
+    remove: bool = False
+    start_timestamp: str | None = None
+    end_timestamp: str | None = None
+    file_name: str | None = None
+    message: str = ""
+
+
 class VirtualMachineStatus(Model):
     created: bool = False
     ready: bool = False
@@ -57,6 +69,7 @@ class VirtualMachineStatus(Model):
     conditions: list[Condition] = msgspec.field(default_factory=list)
     state_change_requests: list[StateChangeRequest] = msgspec.field(default_factory=list)
     start_failure: StartFailure | None = None
+    memory_dump_request: MemoryDumpRequest | None = None
     observed_generation: int = 0
     desired_generation: int = 0
     instancetype_ref: MatcherRef | None = None

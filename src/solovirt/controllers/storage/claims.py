@@ -16,6 +16,7 @@ from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.api.meta import Condition, remove_condition, set_condition
 from solovirt.controllers.site import Key, Site
 from solovirt.controllers.storage.growth import Growth
+from solovirt.controllers.vmi.dumps import DumpRecords
 from solovirt.controllers.vmi.lookup import claims_of
 from solovirt.host.model.bindings import DiskImage
 from solovirt.host.volumes import qemu_img
@@ -130,7 +131,7 @@ class Claims:
 
     async def _delete(self, claim: PersistentVolumeClaim) -> None:
         key = (claim.metadata.namespace, claim.metadata.name)
-        if self.users(key):
+        if self.users(key) or DumpRecords(self._site.objects.records).uses(key):
             self.queue.add_after(key, LOOK_AGAIN)
             return
         if PROTECTION not in claim.metadata.finalizers:

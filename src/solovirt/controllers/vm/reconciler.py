@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 VMS, VMIS = registry.VIRTUAL_MACHINES, registry.VIRTUAL_MACHINE_INSTANCES
 PINS = "pins"
+RESTART_REQUIRED = "RestartRequired"
 
 
 class VirtualMachines:
@@ -207,6 +208,7 @@ class VirtualMachines:
         def change(found: VirtualMachine) -> bool:
             # What was asked for meanwhile is not this call's to judge.
             new.state_change_requests = found.status.state_change_requests
+            new.memory_dump_request = found.status.memory_dump_request
             new.desired_generation = found.metadata.generation
             new.instancetype_ref, new.preference_ref = found.status.instancetype_ref, found.status.preference_ref
             found.status = new
@@ -220,6 +222,8 @@ class VirtualMachines:
     def _outdated(self, vm: VirtualMachine, vmi: VirtualMachineInstance) -> bool:
         if not Life(vmi.metadata.uid, vmi.status.phase).going:
             return False
+        if any((one.status, one.reason) == ("False", RESTART_REQUIRED) for one in vmi.status.conditions):
+            return True  # What the running machine turned out not to be able to follow.
         types = self._types(vm)
         return types is not None and factory.live_update(vm, vmi, types, self._objects).outdated
 

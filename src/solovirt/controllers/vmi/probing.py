@@ -148,6 +148,8 @@ class Probes:
         """Only probes that the agent answers as such, and programs, which a frozen guest cannot run; others say what
         they see.
         """
+        if watched.instance.run_state is RunState.SAVE_VM:
+            return True  # its memory is being dumped: it stands still, and nobody of the guest is to blame
         if probe.exec is not None:
             return self._is_frozen(watched.vmi.metadata.uid)
         if probe.guest_agent_ping is None:

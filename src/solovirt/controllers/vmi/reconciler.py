@@ -25,6 +25,7 @@ from solovirt.controllers.vmi.live.updates import LiveUpdates
 from solovirt.controllers.vmi.lookup import StoreLookup
 from solovirt.controllers.vmi.machines import Machines, has_powered_off
 from solovirt.controllers.vmi.probing import Probes
+from solovirt.controllers.vmi.rebooting import Reboots
 from solovirt.controllers.vmi.records import MachineRecords
 from solovirt.controllers.vmi.scheduler import Scheduler
 from solovirt.controllers.vmi.starter import Starter
@@ -63,6 +64,7 @@ class VirtualMachineInstances:
         self.starter = Starter(site, self.launcher, self.scheduler, self.queue.add, self._write)
         self.starter.queue = self.queue
         self.ender = Ender(site, self.records, self.machines, self.users)
+        self.reboots = Reboots(site)
         self.agents = AgentMonitor(self._wake)
         self.probes = Probes(site.events, self._wake, site.clock, self.records.is_frozen)
         self.credentials = Credentials(site.events, StoreLookup(site.objects).secret, self._wake)
@@ -163,6 +165,9 @@ class VirtualMachineInstances:
             self.live.started(vmi.metadata.uid, vmi.spec)
         if instance is None:
             await self._ended(vmi)
+        elif self._is_off(instance) and self.reboots.is_due(instance.uid):
+            await self.reboots.finish(vmi, instance)
+            self._powered_off.discard(instance.uid)
         elif self._is_off(instance):
             await self._finish(vmi, status.SUCCEEDED, "", "The VirtualMachineInstance was shut down.")
         elif instance.run_state is RunState.GUEST_PANICKED:
