@@ -52,15 +52,18 @@ class LocalAgent(GuestAgent):
             return {"exited": True, **ended, "out-data": encoded[0], "err-data": encoded[1]}
         words = [str(word) for word in get_list(arguments, "arg")]
         env = dict(str(pair).split("=", 1) for pair in get_list(arguments, "env")) or None
-        pipe = subprocess.PIPE
-        stdin = pipe if "input-data" in arguments else subprocess.DEVNULL
-        child = subprocess.Popen([*self.shell, *words], stdin=stdin, stdout=pipe, stderr=pipe, env=env)
+        stdin = subprocess.PIPE if "input-data" in arguments else subprocess.DEVNULL
+        child = self._spawn(words, stdin, env)
         if child.stdin is not None:
             child.stdin.write(base64.b64decode(get_str(arguments, "input-data")))
             child.stdin.close()
             child.stdin = None
         self.running[child.pid] = child
         return {"pid": child.pid}
+
+    def _spawn(self, words: list[str], stdin: int, env: dict[str, str] | None) -> subprocess.Popen[bytes]:
+        pipe = subprocess.PIPE
+        return subprocess.Popen([*self.shell, *words], stdin=stdin, stdout=pipe, stderr=pipe, env=env)
 
 
 @pytest.fixture(params=SHELLS)
