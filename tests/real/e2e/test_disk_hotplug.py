@@ -26,6 +26,7 @@ from tests.support.system import CLAIMS, SUBRESOURCES, VMIS, VMS, System, wait_u
 
 pytestmark = pytest.mark.real
 
+EXAMPLES = Path(__file__).parents[3] / "examples"
 ROUNDS = int(os.environ.get("SOLOVIRT_TEST_ROUNDS", "50"))
 MERGE = "application/merge-patch+json"
 DRIVES: list[Json] = [{"name": "cd", "cdrom": {"bus": "scsi"}}, {"name": "sata", "cdrom": {"bus": "sata"}}]
@@ -172,6 +173,7 @@ def address(system: System, name: str, device: str) -> str:
 def test_a_guest_with_disks_that_come_and_go(system: System) -> None:
     system.apply(claim("fast", "64Mi"), claim("slow", "32Mi"), claim("disc", "16Mi"))
     system.apply(vm("guest", memory="192Mi", disks=DRIVES, domain={"firmware": tiny_kernel()}))
+    system.ok("apply", "-f", str(EXAMPLES / "hotplug-disk.yaml"))
     system.wait_agent("guest")
     two_clients(system)
     data_stays(system)
@@ -179,7 +181,22 @@ def test_a_guest_with_disks_that_come_and_go(system: System) -> None:
     rounds_leave_nothing(system)
     a_paused_guest_keeps_its_disk(system)
     ports_run_out(system)
+    the_example(system)
     reboot_and_restart(system)
+
+
+def the_example(system: System) -> None:
+    """examples/hotplug-disk.yaml, as its comment says."""
+    system.wait_agent("hotplug-disk")
+    system.ok("addvolume", "hotplug-disk", "--volume-name=hotplug-data", "--bus=virtio", "--wait")
+    wait_until(lambda: blocks(system, "hotplug-disk").get("vdb") == 65536, 10, "the guest has its disk")
+    system.ok("cdrom", "insert", "hotplug-disk", "cd", "--volume-name=hotplug-disc", "--wait")
+    read = "dd if=/dev/sr0 bs=2048 count=1 of=/dev/null 2>/dev/null && blockdev --getsize64 /dev/sr0"
+    wait_until(lambda: system.guest("hotplug-disk", "/bin/sh", "-c", read).out == f"{16 << 20}\n", 10, "the disc")
+    system.ok("cdrom", "eject", "hotplug-disk", "cd", "--wait")
+    system.ok("removevolume", "hotplug-disk", "--volume-name=hotplug-data", "--wait")
+    assert phases(system, "hotplug-disk") == {"root": ""}
+    system.delete(VMS, "hotplug-disk")
 
 
 def two_clients(system: System) -> None:
@@ -261,7 +278,7 @@ def a_paused_guest_keeps_its_disk(system: System) -> None:
 
 def ports_run_out(system: System) -> None:
     """Where the machine has no root port left, SCSI still has room; and what waits for its claim gets it by itself."""
-    names = [f"more-{number}" for number in range(9)]
+    names = ["9" * 60, *(f"more-{number}" for number in range(8))]
     added: list[Json] = [disk(name) for name in names]
     edit(system, "guest", added, [on(name, name) for name in names])
     missing = {(name, "FailedPvcNotFound") for name in names}

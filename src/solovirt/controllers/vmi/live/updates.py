@@ -76,6 +76,9 @@ class LiveUpdates:
             self._finish(uid, machine)
         due = machine.due is not None and machine.due <= time.monotonic()
         if machine.done == vmi.spec and not due:
+            if machine.due is not None:
+                # Asked for once more: of several waiting times of a VMI only the shortest is kept.
+                self._later(uid, machine.due - time.monotonic())
             return
         machine.doing, machine.due = vmi.spec, None
         self._jobs.start(uid, self._apply(vmi, instance, machine))

@@ -167,3 +167,14 @@ async def test_a_device_that_went_by_itself_is_noticed(lab: Lab, sockets: Socket
     lab.host.tell(lab.host.machine, "running")
     await lab.settle()
     assert sockets.seen == [2, 2]
+
+
+async def test_another_timer_of_the_vmi_does_not_swallow_the_next_look(lab: Lab, sockets: Sockets) -> None:
+    await running(lab)
+    sockets.answer = lambda _: Report(conditions=(REFUSED,), again=0.2)
+    await resize(lab, 2)
+    lab.manager._vmis.queue.add_after(("default", "vm"), 0.01)
+    for _ in range(60):
+        await asyncio.sleep(0.01)
+        await lab.settle()
+    assert len(sockets.seen) > 1
