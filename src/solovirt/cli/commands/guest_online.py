@@ -73,7 +73,7 @@ def _vcpus(args: argparse.Namespace, context: Context, wanted: Choices) -> int:
     while left:
         # It stops at the first that fails, and says why only if that is the first of all.
         done = ask(context, args.name, "guest-set-vcpus", {"vcpus": [*left]}, timeout=60)
-        if not isinstance(done, int) or not 0 < done <= len(left):
+        if isinstance(done, bool) or not isinstance(done, int) or not 0 < done <= len(left):
             raise GuestError("guest-set-vcpus: the reply is no number of CPUs", reason="AgentBadReply")
         left = left[done:]
     command = "guest-get-vcpus"
