@@ -138,7 +138,7 @@ def allocate(endpoints: Sequence[Endpoint], pins: Mapping[str, str], memory: int
     return Layout(
         known=True,
         places=table.places,
-        ports=_port_count(used, first if nics else 1, max(0, NIC_PORTS - nics) if nics else 0, memory),
+        ports=_port_count(used, first if nics else 1, len(set(range(1, first)) - used) if nics else 0, memory),
         fixed=frozenset(
             table.places[e.device].index for e in endpoints if e.fixed and table.places[e.device].bus == "pci"
         ),

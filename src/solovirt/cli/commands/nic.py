@@ -187,7 +187,9 @@ class _Machine:
                     return
                 new = condition != self._before or time.monotonic() > began + _SETTLED
                 if about and new and condition.get("status") == "False":
-                    raise GuestError(said, reason=get_str(condition, "reason"), hint="it is tried again by itself")
+                    reason = get_str(condition, "reason")
+                    again = "" if reason == "RestartRequired" else "it is tried again by itself"
+                    raise GuestError(said, reason=reason, hint=again)
                 progress.text(said or f"{self._name}: waiting for {interface}")
         text = f"{self._name}: not done after {timeout:g} s" + (f": {said}" if said else "")
         raise TimedOut(text, hint=f"solovirt describe vmi {self._name}")

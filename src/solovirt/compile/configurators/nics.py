@@ -41,7 +41,7 @@ def options(ctx: Context) -> Iterator[Option]:
 def endpoints(ctx: Context) -> Iterator[Endpoint]:
     for index, nic in enumerate(ctx.devices.interfaces):
         if present(nic):
-            pool: Pool = "bridge" if _conventional(ctx, nic) else "nic"
+            pool: Pool = "bridge" if conventional(ctx, nic) else "nic"
             yield Endpoint(device_name(nic), pool, field=_path(index), address=nic.pci_address)
 
 
@@ -60,8 +60,15 @@ def links_down(spec: VirtualMachineInstanceSpec) -> tuple[str, ...]:
     return tuple(device_name(nic) for nic in spec.domain.devices.interfaces if nic.state == "down")
 
 
+def conventional(ctx: Context, nic: Interface) -> bool:
+    """Whether it sits on the bridge for conventional PCI devices."""
+    if nic.sriov is not None:
+        return False
+    return _model(nic) in CONVENTIONAL or (_model(nic) == "virtio" and virtio.transitional(ctx))
+
+
 def has_conventional(ctx: Context) -> bool:
-    return any(_conventional(ctx, nic) for nic in ctx.devices.interfaces if present(nic))
+    return any(conventional(ctx, nic) for nic in ctx.devices.interfaces if present(nic))
 
 
 def backend(ctx: Context, index: int) -> JsonValue:
@@ -193,12 +200,6 @@ def _unused_networks(ctx: Context) -> Iterator[Option]:
 
 def _path(index: int) -> str:
     return f"domain.devices.interfaces[{index}]"
-
-
-def _conventional(ctx: Context, nic: Interface) -> bool:
-    if nic.sriov is not None:
-        return False
-    return _model(nic) in CONVENTIONAL or (_model(nic) == "virtio" and virtio.transitional(ctx))
 
 
 def _model(nic: Interface) -> str:

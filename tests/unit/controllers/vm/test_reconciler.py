@@ -7,7 +7,8 @@ from solovirt.api.cdi.datavolume import BlankSource, DataVolumeImport, DataVolum
 from solovirt.api.kubevirt.spec.disks import Disk, DiskTarget
 from solovirt.api.kubevirt.spec.sources import DataVolumeSource, Volume
 from solovirt.api.kubevirt.virtualmachine import DataVolumeTemplate, VirtualMachine
-from solovirt.api.meta import ObjectMeta, find_condition
+from solovirt.api.meta import Condition, ObjectMeta, find_condition
+from solovirt.controllers.vmi.live.concern import Report, Update
 from tests.unit.controllers.lab import VMIS, VMS, Lab, lone_vmi, refused, vm
 
 
@@ -113,6 +114,24 @@ async def test_a_template_that_changed_needs_a_restart(lab: Lab) -> None:
     await lab.settle()
     assert find_condition(lab.vm().status.conditions, "RestartRequired") is None
     assert lab.vmi().spec.hostname == "new"
+
+
+class Rigid:
+    """A machine that turns out not to be able to follow."""
+
+    name = "rigid"
+
+    async def apply(self, update: Update) -> Report:
+        return Report(conditions=(Condition(type="DevicesChange", status="False", reason="RestartRequired"),))
+
+
+async def test_what_the_machine_cannot_follow_needs_a_restart(lab: Lab) -> None:
+    lab.concerns.append(Rigid())
+    await lab.create("Always")
+    assert find_condition(lab.vm().status.conditions, "RestartRequired") is None
+    await lab.restart()
+    condition = find_condition(lab.vm().status.conditions, "RestartRequired")
+    assert condition is not None and condition.status == "True"
 
 
 async def test_deleting_a_vm_takes_everything(lab: Lab) -> None:

@@ -1,8 +1,11 @@
-"""Filesystems, where the guest's memory is shared already, and the watchdog, where the machine has a place for one."""
+"""Filesystems with their volumes, and the watchdog.
+
+Whether the machine can have them (memory that can be shared, a bridge) is asked when they are plugged in
+(``controllers.vmi.live.devices``).
+"""
 
 from __future__ import annotations
 
-from solovirt.api.kubevirt.live.bridge import has_bridge
 from solovirt.api.kubevirt.live.order import arrange
 from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.kit.json import clone
@@ -14,21 +17,14 @@ def take(wanted: VirtualMachineInstanceSpec, merged: VirtualMachineInstanceSpec)
         _filesystems(wanted, merged)
 
 
-def shares_memory(spec: VirtualMachineInstanceSpec) -> bool:
-    """Whether other processes map the memory of a machine that runs with ``spec``: what it is made of never changes,
-    and filesystems come only to machines that have this already. As ``compile.ram.shared`` decides."""
-    devices = spec.domain.devices
-    return bool(devices.filesystems) or any(nic.passt_binding is not None for nic in devices.interfaces)
-
-
 def _watchdog(wanted: VirtualMachineInstanceSpec, merged: VirtualMachineInstanceSpec) -> None:
-    """The action may always change; a watchdog comes only where there is a bridge for it."""
+    """The action may always change."""
     new, devices = wanted.domain.devices.watchdog, merged.domain.devices
     old = devices.watchdog
     if new == old:
         return
     another = new is None or old is None or new.name != old.name
-    if another and (devices.disable_hotplug is True or (new is not None and not has_bridge(merged))):
+    if another and devices.disable_hotplug is True:
         return
     if new is not None and new.i6300esb is None:
         return
@@ -41,14 +37,13 @@ def _filesystems(wanted: VirtualMachineInstanceSpec, merged: VirtualMachineInsta
     given = {one.name: one for one in wanted.domain.devices.filesystems}
     sources = {volume.name: volume for volume in wanted.volumes}
     known = {volume.name: volume for volume in merged.volumes}
-    shared = shares_memory(merged)
     gone = {one.name for one in devices.filesystems if one.name not in given}
     used = {disk.name for disk in devices.disks}
     leaving = {name for name in gone if name not in sources and name not in used}
     added = {
         name
         for name in given
-        if shared and name in sources and name not in known and name not in used and not _has(merged, name)
+        if name in sources and name not in known and name not in used and not _has(merged, name)
     }
     if not gone and not added:
         return

@@ -1,12 +1,13 @@
 """NICs that come and go, and their links.
 
-As in KubeVirt an interface goes by ``state: absent``; once that was said, it and its network may leave the spec, too.
+Whether the machine has a place for one, and the host its network, is asked when it is plugged in
+(``controllers.vmi.live.nics``). As in KubeVirt an interface goes by ``state: absent``; once that was said, it and its
+network may leave the spec, too.
 Source: kubevirt pkg/network/vmispec, pkg/network/controllers/vm.go.
 """
 
 from __future__ import annotations
 
-from solovirt.api.kubevirt.live.bridge import CONVENTIONAL, has_bridge
 from solovirt.api.kubevirt.live.order import arrange
 from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.spec.interfaces import Interface
@@ -23,7 +24,6 @@ def take(wanted: VirtualMachineInstanceSpec, merged: VirtualMachineInstanceSpec)
     fixed = devices.disable_hotplug is True
     given = {nic.name: nic for nic in wanted.domain.devices.interfaces}
     networks = {network.name: network for network in wanted.networks}
-    bridge = has_bridge(merged)
     before = {network.name for network in merged.networks}
     _leave(merged, given, networks)
     known = {nic.name for nic in devices.interfaces}
@@ -33,7 +33,7 @@ def take(wanted: VirtualMachineInstanceSpec, merged: VirtualMachineInstanceSpec)
         network = networks.get(name)
         if name in known or network is None or name in before:
             continue
-        if nic.state == ABSENT or (not fixed and (bridge or (nic.model or "virtio") not in CONVENTIONAL)):
+        if nic.state == ABSENT or not fixed:
             devices.interfaces.append(clone(nic))
             merged.networks.append(clone(network))
     devices.interfaces = arrange(devices.interfaces, given)

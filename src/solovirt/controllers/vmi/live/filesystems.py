@@ -1,7 +1,7 @@
 """Shared directories that come and go while the guest runs: virtiofsd, a chardev that leads to it, and the device.
 
 Their ids end with the filesystem's name, by which what an earlier daemon left half-way is found. That the guest's
-memory can be shared was decided at its start (``api.kubevirt.live.devices``).
+memory can be shared was decided at its start.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from solovirt.api.kubevirt.spec.devices import Filesystem
-from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.compile.configurators import filesystems
 from solovirt.compile.options import JsonValue
 from solovirt.compile.render import arguments
 from solovirt.controllers.vmi import pins, programs
 from solovirt.controllers.vmi.live.concern import Update
-from solovirt.controllers.vmi.live.outcome import Outcome, together
+from solovirt.controllers.vmi.live.outcome import RESTART, Outcome, together
 from solovirt.controllers.vmi.live.places import context, leave_place, take_place
 from solovirt.controllers.vmi.lookup import StoreLookup, missing
 from solovirt.host import equipment
@@ -91,7 +90,7 @@ async def _come(update: Update, outcome: Outcome, filesystem: Filesystem) -> Non
 
 async def _plug(update: Update, filesystem: Filesystem) -> None:
     site, vmi, name = update.site, update.vmi, filesystem.name
-    _require(vmi, name, update)
+    await _require(update, name)
     key, record = pins.key(vmi), update.record
     shared = await to_thread(equipment.share, vmi, name, site.paths, key, record.pins, StoreLookup(site.objects))
     helper = programs.sharing(site.facts, shared)
@@ -120,9 +119,15 @@ async def _plug(update: Update, filesystem: Filesystem) -> None:
         beside.hide()
 
 
-def _require(vmi: VirtualMachineInstance, name: str, update: Update) -> None:
-    """Raises ``HostError`` while something that the volume refers to is not there."""
-    alone = clone(vmi)
+async def _require(update: Update, name: str) -> None:
+    """Raises ``HostError`` for memory that virtiofsd cannot map, and while what the volume refers to is not there."""
+    memory = await update.instance.qmp("query-memdev")
+    if not all(
+        isinstance(one, dict) and one.get("share") is True for one in (memory if isinstance(memory, list) else [])
+    ):
+        text = "the guest's memory cannot be shared: the machine was started without any filesystem"
+        raise HostError(text, reason=RESTART, hint="restart the VM")
+    alone = clone(update.vmi)
     alone.spec.volumes = [volume for volume in alone.spec.volumes if volume.name == name]
     alone.spec.access_credentials = []
     for problem in missing(alone, update.site.objects)[:1]:

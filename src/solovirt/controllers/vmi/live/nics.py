@@ -13,9 +13,10 @@ import msgspec
 from solovirt.api.kubevirt.spec.interfaces import Interface
 from solovirt.compile import netdev
 from solovirt.compile.configurators import nics
+from solovirt.compile.layout import BRIDGE
 from solovirt.compile.render import arguments
 from solovirt.controllers.vmi.live.concern import Report, Update
-from solovirt.controllers.vmi.live.outcome import Outcome, together
+from solovirt.controllers.vmi.live.outcome import RESTART, Outcome, together
 from solovirt.controllers.vmi.live.places import NO_SLOT, context, leave_place, take_place
 from solovirt.controllers.vmi.pins import random_mac
 from solovirt.controllers.vmi.records import LaunchRecord
@@ -113,7 +114,7 @@ async def _come(update: Update, outcome: Outcome, nic: Interface, found: _Found)
 async def _plug(update: Update, nic: Interface, found: _Found) -> None:
     device = nics.device_name(nic)
     bound = network.bind(update.vmi, directory=str(update.site.paths.sockets(update.uid)))
-    _require(nic, bound[nic.name], device, found)
+    _require(update, nic, bound[nic.name], found)
     await _remember_address(update, nic, found)
     place = await take_place(update, device)
     vmi = update.vmi
@@ -141,13 +142,16 @@ async def _plug(update: Update, nic: Interface, found: _Found) -> None:
         raise
 
 
-def _require(nic: Interface, bound: NetworkBinding, device: str, found: _Found) -> None:
-    """Raises ``HostError`` for what this host has not, or has already."""
+def _require(update: Update, nic: Interface, bound: NetworkBinding, found: _Found) -> None:
+    """Raises ``HostError`` for what this host or the machine has not, or has already."""
     if bound.lacks:
         raise HostError(bound.lacks, reason="NetworkMissing", hint=bound.hint)
-    if device in found.others:
+    if nics.device_name(nic) in found.others:
         text = f"the running machine has another device of the name {nic.name}"
         raise HostError(text, reason="NameTaken", hint="give the interface and its network another name")
+    if BRIDGE not in found.others and nics.conventional(context(update), nic):
+        text = f"model {nic.model or nics.DEFAULT_MODEL} needs a bridge, without which the machine was started"
+        raise HostError(text, reason=RESTART, hint="use virtio, e1000e or igb, or restart the VM")
 
 
 async def _remember_address(update: Update, nic: Interface, found: _Found) -> None:

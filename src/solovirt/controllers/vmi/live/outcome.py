@@ -18,6 +18,8 @@ SOON, LATER = 5.0, 30.0
 """Seconds until the next attempt: a guest that did not react may do so any moment (each attempt waits for it, too);
 what this host or QEMU refused changes more slowly."""
 IN_PROGRESS = "InProgress"
+RESTART = "RestartRequired"
+"""The reason for what the running machine will never be; its VM says it, too."""
 
 
 class Outcome:
@@ -44,10 +46,11 @@ class Outcome:
         self._update.site.events.normal(self._update.vmi, reason, text)
 
     def failed(self, name: str, error: SolovirtError) -> None:
-        """Refused, or not heard. Tried again by itself."""
+        """Refused, or not heard. Tried again by itself, where that can help."""
         self._doing.pop(name, None)
         self._failed[name] = error
-        self.wait(SOON if error.reason in (REFUSED, TIMED_OUT) else LATER)
+        if error.reason != RESTART:
+            self.wait(SOON if error.reason in (REFUSED, TIMED_OUT) else LATER)
         if self._before is None or str(error) not in self._before.message:
             self._update.site.events.warning(self._update.vmi, error.reason or "LiveUpdateFailed", str(error))
 

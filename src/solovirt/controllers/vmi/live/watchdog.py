@@ -5,12 +5,15 @@ Source: QEMU qapi/run-state.json, ``set-action``.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from solovirt.api.kubevirt.spec.devices import Watchdog
 from solovirt.compile.configurators import watchdog
 from solovirt.compile.context import device_id
+from solovirt.compile.layout import BRIDGE
 from solovirt.compile.render import arguments
 from solovirt.controllers.vmi.live.concern import Update
-from solovirt.controllers.vmi.live.outcome import Outcome
+from solovirt.controllers.vmi.live.outcome import RESTART, Outcome
 from solovirt.controllers.vmi.live.places import leave_place, take_place
 from solovirt.hypervisor.plugging import Unit, plug, present, unplug
 from solovirt.kit.errors import GuestError, HostError, SolovirtError
@@ -31,15 +34,13 @@ async def apply(update: Update, outcome: Outcome) -> None:
     # QEMU does not tell what it would do, so it is told each time; before the guest can start a new one.
     await update.instance.qmp("set-action", {"watchdog": watchdog.action_of(wanted)})
     if device not in found:
-        await _come(update, outcome, wanted, device, taken=device in every)
+        await _come(update, outcome, wanted, device, every)
 
 
-async def _come(update: Update, outcome: Outcome, wanted: Watchdog, device: str, *, taken: bool) -> None:
+async def _come(update: Update, outcome: Outcome, wanted: Watchdog, device: str, others: Collection[str]) -> None:
     outcome.begin(device, f"watchdog {wanted.name} is being plugged in")
     try:
-        if taken:
-            text = f"the running machine has another device of the name {wanted.name}"
-            raise HostError(text, reason="NameTaken", hint="give the watchdog another name")
+        _require(wanted, device, others)
         place = await take_place(update, device)
         add = ("device_add", arguments(watchdog.device(wanted, place)))
         await plug(update.instance, Unit(device, (), (add,), ()))
@@ -52,6 +53,16 @@ async def _come(update: Update, outcome: Outcome, wanted: Watchdog, device: str,
         outcome.failed(device, GuestError(text, reason=error.reason, hint=error.hint))
     else:
         outcome.done(device, "WatchdogPlugged", f"Watchdog {wanted.name} was plugged in")
+
+
+def _require(wanted: Watchdog, device: str, others: Collection[str]) -> None:
+    if device in others:
+        text = f"the running machine has another device of the name {wanted.name}"
+        raise HostError(text, reason="NameTaken", hint="give the watchdog another name")
+    if BRIDGE not in others:
+        # One that is plugged in now would be of no use: a root port has no numbers left for buses behind it.
+        text = "it needs a bridge for conventional PCI devices, without which the machine was started"
+        raise HostError(text, reason=RESTART, hint="restart the VM")
 
 
 async def _go(update: Update, outcome: Outcome, device: str) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solovirt.api.kubevirt.live import network
-from solovirt.api.kubevirt.spec.devices import Devices, Watchdog, WatchdogDevice
+from solovirt.api.kubevirt.spec.devices import Devices
 from solovirt.api.kubevirt.spec.instance import Domain, VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.spec.interfaces import Binding, Interface
 from solovirt.api.kubevirt.spec.sources import MultusNetwork, Network, PodNetwork
@@ -54,11 +54,8 @@ def test_an_interface_is_added_with_its_network(added: Interface) -> None:
 
 
 def test_where_nothing_can_be_added() -> None:
-    assert not follows(spec(nic(model="e1000")), spec()), "no bridge for conventional PCI"
     assert not follows(spec(nic(), disable_hotplug=True), spec(disable_hotplug=True))
     assert not follows(spec(nic(), networks=[]), spec())
-    dog = Watchdog(name="dog", i6300esb=WatchdogDevice(action="reset"))
-    assert follows(spec(nic(model="e1000"), watchdog=dog), spec(watchdog=dog)), "the watchdog's bridge takes it"
 
 
 def test_links_and_absence() -> None:

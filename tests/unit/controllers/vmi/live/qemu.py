@@ -16,7 +16,8 @@ from tests.unit.controllers.lab import VMIS, Lab, lone_vmi
 
 
 class Qemu:
-    """``refuse``: command (with the id, if it has one) -> QEMU's error. ``sent`` are commands that change something."""
+    """``refuse``: command (with the id, if it has one) -> QEMU's error. ``sent`` are commands that change something;
+    ``shares``: its memory can be mapped by others."""
 
     has_exited = False
 
@@ -28,6 +29,7 @@ class Qemu:
         self.chardevs: set[str] = set()
         self.refuse: dict[str, GuestError] = {}
         self.obedient = True
+        self.shares = True
         self.asked: list[str] = []
         self.sent: list[tuple[str, JsonObject]] = []
 
@@ -44,6 +46,8 @@ class Qemu:
                 return [{"label": one, "filename": "x"} for one in self.chardevs]
             case "query-pci":
                 return []
+            case "query-memdev":
+                return [{"id": "pc.ram", "share": self.shares}]
         self.sent.append((command, given))
         if (error := self.refuse.get(f"{command} {name}".strip())) is not None:
             raise error

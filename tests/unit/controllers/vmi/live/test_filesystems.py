@@ -144,6 +144,13 @@ async def test_a_helper_that_cannot_start(machine: Sharing) -> None:
     assert machine.qemu.sent == []
 
 
+async def test_memory_that_nobody_else_can_map(machine: Sharing) -> None:
+    machine.qemu.shares = False
+    report = await apply(machine, "one")
+    assert (report.conditions[0].reason, report.again) == ("RestartRequired", None)
+    assert (machine.qemu.sent, machine.beside.running) == ([], {})
+
+
 async def test_what_is_not_there_yet_is_waited_for(machine: Sharing) -> None:
     report = await apply(machine, "one", config="missing")
     [told] = report.conditions

@@ -153,6 +153,13 @@ async def test_networks_that_are_not_here(empty: Bench) -> None:
     assert empty.qemu.sent == []
 
 
+async def test_models_that_need_a_bridge(empty: Bench) -> None:
+    nic_of(empty).model = "e1000"
+    report = await apply(empty)
+    assert (condition(report), report.again) == (("False", "RestartRequired"), None)
+    assert empty.qemu.sent == []
+
+
 async def test_names_and_addresses_that_are_taken(plugged: Bench) -> None:
     mac = plugged.update.record.pins.macs["default"]
     more = Interface(name="more", masquerade=Binding(), mac_address=mac.upper())

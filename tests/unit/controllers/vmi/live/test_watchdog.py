@@ -8,6 +8,7 @@ from solovirt.controllers.vmi.live.concern import Report
 from solovirt.controllers.vmi.live.outcome import Outcome
 from solovirt.hypervisor import plugging
 from solovirt.kit.errors import GuestError
+from solovirt.kit.json import JsonObject
 from tests.unit.controllers.lab import Lab, lone_vmi
 
 from .qemu import Bench, bench
@@ -19,8 +20,11 @@ async def machine(lab: Lab) -> Bench:
     vmi = lone_vmi()
     vmi.spec.domain.devices.watchdog = dog()
     found = await bench(lab, vmi)
-    found.qemu.devices["ua-dog"] = {"driver": "i6300esb"}
+    found.qemu.devices = {"ua-dog": {"driver": "i6300esb"}, **BRIDGE}
     return found
+
+
+BRIDGE: dict[str, JsonObject] = {"pci-bridge": {"driver": "pcie-pci-bridge"}}
 
 
 def dog(action: str = "reset", name: str = "dog") -> Watchdog:
@@ -42,7 +46,7 @@ async def test_the_action_is_told_each_time(machine: Bench) -> None:
 async def test_it_goes_and_comes_at_the_same_place(machine: Bench) -> None:
     place = machine.update.record.pins.pci["ua-dog"]
     assert (await apply(machine, None)).conditions == ()
-    assert machine.qemu.devices == {}
+    assert machine.qemu.devices == BRIDGE
     assert "ua-dog" not in machine.update.record.pins.pci
     await apply(machine, dog("shutdown"))
     made = machine.qemu.devices["ua-dog"]
@@ -56,7 +60,7 @@ async def test_it_goes_and_comes_at_the_same_place(machine: Bench) -> None:
 
 async def test_another_name_is_another_watchdog(machine: Bench) -> None:
     await apply(machine, dog(name="cat"))
-    assert set(machine.qemu.devices) == {"ua-cat"}
+    assert set(machine.qemu.devices) == {"ua-cat", "pci-bridge"}
 
 
 async def test_what_is_refused(machine: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,10 +68,10 @@ async def test_what_is_refused(machine: Bench, monkeypatch: pytest.MonkeyPatch) 
     machine.qemu.obedient = False
     [told] = (await apply(machine, None)).conditions
     assert (told.reason, told.message[:13]) == ("UnplugTimeout", "watchdog dog:")
-    machine.qemu.devices = {"ua-cat": {"driver": "virtio-blk-pci"}}
+    machine.qemu.devices = {"ua-cat": {"driver": "virtio-blk-pci"}, **BRIDGE}
     [told] = (await apply(machine, dog(name="cat"))).conditions
     assert told.reason == "NameTaken"
-    machine.qemu.devices = {}
+    machine.qemu.devices = dict(BRIDGE)
     machine.qemu.refuse = {"device_add ua-cat": GuestError("no", reason="GenericError")}
     [told] = (await apply(machine, dog(name="cat"))).conditions
     assert told.message == "watchdog cat: no"
@@ -76,6 +80,7 @@ async def test_what_is_refused(machine: Bench, monkeypatch: pytest.MonkeyPatch) 
 
 async def test_a_machine_without_a_bridge(lab: Lab) -> None:
     found = await bench(lab)
-    [told] = (await apply(found, dog())).conditions
-    assert told.reason == "NoFreeSlot"
+    report = await apply(found, dog())
+    [told] = report.conditions
+    assert (told.status, told.reason, report.again) == ("False", "RestartRequired", None)
     assert found.qemu.commands("device_add") == []
