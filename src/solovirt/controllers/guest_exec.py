@@ -98,7 +98,8 @@ class GuestExecs:
         try:
             pid = await self._launch(instance, record, request, head, stdin if more else None)
         except GuestError as error:
-            await self._records.drop(instance.uid, record.id)
+            if error.reason != "AgentTimeout":  # then it may have been started all the same, and is to be found
+                await self._records.drop(instance.uid, record.id)
             if not agent_exec.has_no_shell(error):
                 raise
             return _plain(instance, request, head, more=more)
@@ -170,6 +171,7 @@ class GuestExecs:
             env=request.env,
             input_data=head if head and rest is None else None,
             prepared=rest is not None,
+            timeout=min(agent_exec.START_PATIENCE, request.timeout or agent_exec.START_PATIENCE),
         )
 
     def _session(self, instance: Instance, record: ExecRecord, *, timeout: float, owned: bool) -> ExecSession:

@@ -25,6 +25,8 @@ from solovirt.kit.json import JsonObject, get_int, get_str
 from solovirt.kit.text import printable
 
 SHELL = "/bin/sh"
+START_PATIENCE = 30.0
+"""Seconds until the agent must have said that it started a program."""
 OUT, ERR, INPUT = "out", "err", "in"
 """Files in a program's directory."""
 _ID = re.compile(r"[0-9a-f]{16}")
@@ -106,6 +108,7 @@ async def start(
     env: Sequence[str] = (),
     input_data: bytes | None = None,
     prepared: bool = False,
+    timeout: float = START_PATIENCE,
 ) -> int:
     """Start ``command``; the process id of the script around it.
 
@@ -120,7 +123,7 @@ async def start(
         request["env"] = list(env)
     if input_data is not None:
         request["input-data"] = base64.b64encode(input_data).decode("ascii")
-    reply = await agent.command("guest-exec", request, timeout=30.0)
+    reply = await agent.command("guest-exec", request, timeout=timeout)
     pid = get_int(reply, "pid") if isinstance(reply, dict) else 0
     if not pid:
         raise GuestError("guest-exec: the reply has no pid", reason="AgentBadReply")

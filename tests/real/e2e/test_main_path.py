@@ -62,8 +62,10 @@ def check_exec(system: System) -> None:
     done = system.cli("exec", "-i", "hello", "--", "wc", "-c", stdin=b"x" * 100_000)
     assert (done.code, done.out.strip()) == (0, "100000")
     done = system.cli("exec", "hello", "--", "/no/such/program")
-    assert done.code == 1 and "/no/such/program" in done.err, done
+    assert done.code == 127 and "/no/such/program" in done.err, done
     done = system.cli("exec", "--timeout=1s", "hello", "--", "sleep", "30")
+    assert done.code == 124 and "the time is over" in done.err, done
+    done = system.cli("exec", "--no-stream", "--timeout=1s", "hello", "--", "sleep", "30")
     assert done.code == 1 and "1 s" in done.err, done
     assert json.loads(system.ok("agent", "hello", "guest-get-host-name")) == {"return": {"host-name": "hello"}}
     done = system.cli("agent", "hello", "guest-no-such-command")

@@ -225,6 +225,11 @@ async def test_refusals(lab: Lab, agent: MemoryAgent, execs: GuestExecs) -> None
         await execs.start(*HERE, StreamRequest(()), stdin())
     with pytest.raises(NotFound):
         await execs.start("default", "nobody", LS, stdin())
+    agent.failures["guest-exec"] = [GuestError("mute", reason="AgentTimeout")]
+    with pytest.raises(GuestError, match="mute"):
+        await execs.start(*HERE, LS, stdin())
+    assert len(execs._records.of(lab.vmi().metadata.uid)) == 1, "it may have been started all the same"
+    assert await execs.list(*HERE) == []
     agent.failures["guest-exec"] = [GuestError("disabled", reason="CommandDisabled")]
     with pytest.raises(GuestError, match="disabled"):
         await execs.start(*HERE, LS, stdin())
