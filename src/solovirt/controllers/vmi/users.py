@@ -31,6 +31,7 @@ class Users:
         self._records = records
         self._claims = claims
         self._images = images
+        self._turn = asyncio.Lock()
         # Anywhere: ids given back before a restart rest too, and daemons side by side do not meet.
         self._last = access.POOL.base + secrets.randbelow(access.POOL.count)
 
@@ -49,8 +50,11 @@ class Users:
             )
             self._last = number = access.POOL.allocate(in_use, last=self._last)
             record = GrantRecord(number, tuple(sorted(self._shared(vmi))))
-        paths = tuple(sorted({*record.paths, *map(str, nodes)}))
-        await self._records.put_grant(uid, GrantRecord(record.uid, paths))
+        # Volumes that come while the machine runs are prepared side by side.
+        async with self._turn:
+            record = self._records.grant(uid) or record
+            paths = tuple(sorted({*record.paths, *map(str, nodes)}))
+            await self._records.put_grant(uid, GrantRecord(record.uid, paths))
         return record.uid, record.uid
 
     def opened(self, uid: str) -> set[str]:
@@ -60,11 +64,13 @@ class Users:
 
     async def take_back(self, uid: str, paths: Iterable[str]) -> None:
         """Closes single files to the machine: it does not have them open any more."""
-        record, closed = self._records.grant(uid), set(paths)
-        if record is not None and closed & set(record.paths):
-            await access.revoke(record.uid, [Path(path) for path in closed])
-            kept = tuple(path for path in record.paths if path not in closed)
-            await self._records.put_grant(uid, GrantRecord(record.uid, kept))
+        closed = set(paths)
+        async with self._turn:
+            record = self._records.grant(uid)
+            if record is not None and closed & set(record.paths):
+                await access.revoke(record.uid, [Path(path) for path in closed])
+                kept = tuple(path for path in record.paths if path not in closed)
+                await self._records.put_grant(uid, GrantRecord(record.uid, kept))
 
     async def revoke(self, uid: str) -> None:
         """Ends whatever still runs as the machine's user and closes every file that was opened to it.

@@ -44,7 +44,7 @@ def volumes(
     targets = _targets(vmi, before, sizes)
     named = {volume.name for volume in vmi.spec.volumes}
     shown = [
-        _described(volume, live.get(volume.name), targets.get(volume.name, ""), sizes, claims or {})
+        _described(volume, live.get(volume.name), targets.get(volume.name), sizes, claims or {})
         for volume in vmi.spec.volumes
     ]
     leaving = {name: VolumeStatus(name=name, phase=DETACHING) for name in before if name in sizes} | dict(live)
@@ -63,19 +63,22 @@ def claim_info(claim: PersistentVolumeClaim) -> ClaimInfo:
 
 
 def _described(
-    volume: Volume, live: VolumeStatus | None, target: str, sizes: Mapping[str, int], claims: Mapping[str, ClaimInfo]
+    volume: Volume,
+    live: VolumeStatus | None,
+    target: str | None,
+    sizes: Mapping[str, int],
+    claims: Mapping[str, ClaimInfo],
 ) -> VolumeStatus:
+    """``target`` is None for a volume that no disk shows."""
     name, there = volume.name, volume.name in sizes
     found = clone(live) if live is not None else VolumeStatus(name=name)
-    if is_hotpluggable(volume):
+    comes_and_goes = is_hotpluggable(volume) and target is not None
+    if comes_and_goes:
+        if live is None:
+            found = ready(name) if there else VolumeStatus(name=name, phase=PENDING)
         found.hotplug_volume = HotplugVolumeStatus()
-        if live is None and there:
-            found = ready(name)
-            found.hotplug_volume = HotplugVolumeStatus()
-        elif live is None:
-            found.phase = PENDING
-    if not is_hotpluggable(volume) or there:
-        found.target = found.target or target
+    if there or not comes_and_goes:
+        found.target = found.target or target or ""
     found.size = found.size or sizes.get(name, 0)
     found.persistent_volume_claim_info = claims.get(claim_name(volume))
     return found
@@ -96,8 +99,9 @@ def _targets(vmi: VirtualMachineInstance, before: Mapping[str, VolumeStatus], si
     disks = vmi.spec.domain.devices.disks
     kept = {name: found.target for name, found in before.items() if found.target}
     if not kept:
-        late = {volume.name for volume in vmi.spec.volumes if is_hotpluggable(volume) and volume.name not in sizes}
-        return disk_targets([disk for disk in disks if disk.name not in late])
+        coming = {volume.name for volume in vmi.spec.volumes if is_hotpluggable(volume) and volume.name not in sizes}
+        late = coming & {disk.name for disk in disks}
+        return dict.fromkeys(late, "") | disk_targets([disk for disk in disks if disk.name not in late])
     named = {disk.name: kept[disk.name] for disk in disks if disk.name in kept}
     taken = set(kept.values())
     for disk in disks:

@@ -2,9 +2,16 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from solovirt.api import registry
+from solovirt.api.kubevirt.spec.disks import Disk, DiskTarget
+from solovirt.api.kubevirt.spec.sources import ClaimSource, Volume
+from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.controllers.vmi.launcher import _Pulls
 from solovirt.host.images.pull import Progress
+from solovirt.host.model.bindings import DiskImage, VolumeBinding
+from solovirt.host.volumes.prepare import Context, Volumes
 from tests.unit.controllers.lab import VMIS, Lab, lone_vmi
 
 
@@ -42,3 +49,27 @@ async def test_pulls_are_told_once(lab: Lab) -> None:
     events = {event.reason: event.message for event in lab.objects.list(registry.EVENTS).items}
     assert events["Pulling"] == 'Pulling image "registry/image:1" (3.0 MiB)'
     assert events["Pulled"] == 'Successfully pulled image "registry/image:1"'
+
+
+async def test_one_volume_is_prepared_alone(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are open in the machine."""
+    prepared: list[list[str]] = []
+
+    async def prepare(self: Volumes, vmi: VirtualMachineInstance, context: Context) -> dict[str, VolumeBinding]:
+        prepared.append([volume.name for volume in vmi.spec.volumes])
+        return {"b": VolumeBinding("b", "persistentVolumeClaim", DiskImage("/b", "qcow2"))}
+
+    launcher = lab.manager._vmis.launcher
+    monkeypatch.setattr(type(lab.manager._site.volumes), "prepare", prepare)
+    vmi = lone_vmi()
+    vmi.metadata.uid = "u"
+    vmi.spec.volumes = [Volume(name=name, persistent_volume_claim=ClaimSource(claim_name=name)) for name in "ab"]
+    vmi.spec.domain.devices.disks = [Disk(name=name, disk=DiskTarget(bus="scsi")) for name in "ab"]
+    assert (await launcher.prepare_volume(vmi, "b")).image.path == "/b"
+    assert prepared == [["b"]]
+    assert len(vmi.spec.volumes) == 2
+    (waits,) = launcher.waits_for(vmi, "b")
+    assert (waits.reason, waits.message) == (
+        "FailedPvcNotFound",
+        "PVC default/b does not exist, waiting for it to appear",
+    )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -81,3 +82,25 @@ def test_the_group_of_kvm(lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: P
     device.touch()
     assert users.groups("kvm") == (os.stat(device).st_gid,)
     assert users.groups("tcg") == ()
+
+
+async def test_files_come_and_go_while_the_machine_runs(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "is_root", lambda: True)
+    monkeypatch.setattr(access, "live_users", set)
+    revoked: list[list[Path]] = []
+
+    async def revoke(uid: int, paths: Iterable[Path]) -> None:
+        revoked.append(sorted(paths))
+
+    monkeypatch.setattr(access, "revoke", revoke)
+    users, vmi = lab.manager._vmis.users, lone_vmi()
+    vmi.metadata.uid = "u"
+    await users.take(vmi)
+    await asyncio.gather(*(users.take(vmi, [Path(f"/claims/{name}")]) for name in "abc"))
+    assert users.opened("u") == {"/claims/a", "/claims/b", "/claims/c"}
+    await asyncio.gather(users.take_back("u", ["/claims/a"]), users.take_back("u", ["/claims/b", "/never"]))
+    assert users.opened("u") == {"/claims/c"}
+    assert [Path("/claims/a")] in revoked
+    before = len(revoked)
+    await users.take_back("u", ["/never"])
+    assert len(revoked) == before and users.opened("nobody") == set()

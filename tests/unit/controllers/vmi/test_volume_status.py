@@ -64,6 +64,13 @@ def test_one_that_is_on_its_way_has_no_disk_yet() -> None:
     assert (told.reason, told.hotplug_volume) == ("PVCNotBound", HotplugVolumeStatus())
 
 
+def test_a_claim_that_a_filesystem_shares_is_no_disk() -> None:
+    made = lone_vmi()
+    made.spec.volumes = [hot("shared")]
+    (found,) = volumes(made, {}, {})
+    assert found == VolumeStatus(name="shared")
+
+
 def test_names_stay_while_others_come_and_go() -> None:
     made = vmi("a", "b")
     sizes = {"root": 1, "a": 1, "b": 1}

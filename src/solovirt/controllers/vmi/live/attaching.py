@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from solovirt.api import registry
 from solovirt.api.kubevirt.live.storage import claim_name
 from solovirt.api.kubevirt.spec.sources import Volume
 from solovirt.compile import blockdev, drives, render
@@ -20,6 +21,7 @@ from solovirt.controllers.vmi.live import places
 from solovirt.controllers.vmi.live.board import Board
 from solovirt.controllers.vmi.live.concern import Update
 from solovirt.controllers.vmi.live.diskstate import removable
+from solovirt.controllers.vmi.lookup import claims_of
 from solovirt.controllers.vmi.volume_status import ATTACHED, PENDING
 from solovirt.host.model.bindings import VolumeBinding
 from solovirt.hypervisor.plugging import Command, Unit
@@ -75,6 +77,18 @@ async def unit(update: Update, index: int, binding: VolumeBinding, place: Place)
 def names(added: Iterable[Command]) -> list[str]:
     """Of the nodes that these commands make, in the order in which they can be removed."""
     return removable(get_str(arguments, "node-name") for _, arguments in added)
+
+
+def holders(update: Update, name: str) -> str:
+    """Who may have the volume's claim open, for a sentence: other VMIs with it, else "another program"."""
+    vmi = update.vmi
+    claims = {claim_name(volume) for volume in vmi.spec.volumes if volume.name == name}
+    others = [
+        f"VM {other.metadata.name}"
+        for other in update.site.objects.list(registry.VIRTUAL_MACHINE_INSTANCES, vmi.metadata.namespace).items
+        if other.metadata.uid != vmi.metadata.uid and claims & claims_of(other)
+    ]
+    return ", ".join(others) or "another program"
 
 
 def file_of(update: Update, volume: Volume) -> str:

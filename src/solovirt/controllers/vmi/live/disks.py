@@ -83,7 +83,7 @@ class _Work:
                 return
             locked = " lock" in str(error) and "Failed to get" in str(error)
             reason = IN_USE if locked else error.reason or "VolumeError"
-            text = "another machine or program has its disk open" if locked else str(error)
+            text = f"{attaching.holders(self._update, name)} has its disk open" if locked else str(error)
             unplugging = error.reason in (plugging.REFUSED, plugging.TIMED_OUT)
             self._board.problem(name, reason, text)
             self._board.stay(name, DETACHING if unplugging else PENDING, reason, text)

@@ -145,6 +145,7 @@ async def test_a_file_that_another_has_open(bench: Bench) -> None:
     report = await bench.look(FAST)
     assert [(one.status, one.reason) for one in report.conditions] == [("False", "VolumeInUse")]
     assert report.volumes["fast"].phase == "Pending" and bench.qemu.nodes == {}
+    assert report.volumes["fast"].message == "another program has its disk open"
     del bench.qemu.fails["blockdev-add"]
     assert await bench.look(FAST) == Report()
 
