@@ -1,7 +1,7 @@
 """The guest's screen as a picture, and the pointer that wakes it up.
 
-QEMU writes into memory that we made, sealed so that it cannot grow: no path, no disk, no rights of anybody. What it
-wrote is checked before anybody gets it. Must not know objects.
+QEMU writes into memory that we made and handed over: no path, no disk, no rights of anybody. It could make it larger
+than a picture, as it could any memory of its own; we read no more than a picture, and check it. Must not know objects.
 
 Source: ``screendump``, ``input-send-event``, ``query-mice`` in QEMU's qapi/ui.json.
 """
@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 
 from solovirt.hypervisor import png
 from solovirt.hypervisor.instance import Instance
 from solovirt.hypervisor.qmpschema import schema_of
-from solovirt.kit.errors import SolovirtError
+from solovirt.kit.errors import GuestError, SolovirtError
 from solovirt.kit.json import Json
 
 LIMIT = 64 * 1024 * 1024
@@ -28,7 +27,7 @@ AWAKE = 0.4
 async def picture(instance: Instance) -> bytes:
     """The first display as PNG. Raises ``GuestError`` when there is none, or what QEMU wrote is no picture."""
     direct = "png" in (await schema_of(instance)).values("screendump", "format")
-    descriptor = _sealed()
+    descriptor = os.memfd_create("screen", os.MFD_CLOEXEC)
     try:
         # QEMU picks from a set of descriptors by the way they were opened: it wants to write only.
         writable = os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_CLOEXEC)
@@ -61,22 +60,9 @@ async def wiggle(instance: Instance) -> None:
     await asyncio.sleep(AWAKE)
 
 
-def _sealed() -> int:
-    descriptor = os.memfd_create("screen", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    try:
-        os.ftruncate(descriptor, LIMIT)
-        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
 def _read(descriptor: int, direct: bool) -> bytes:
-    """The written part of the memory, and not the hole behind it."""
-    try:
-        end = os.lseek(descriptor, 0, os.SEEK_HOLE)
-    except OSError:
-        end = LIMIT
-    data = os.pread(descriptor, end, 0)
+    size = os.fstat(descriptor).st_size
+    if size > LIMIT:
+        raise GuestError(f"QEMU wrote a picture of {size} bytes", reason="BrokenPicture")
+    data = os.pread(descriptor, size, 0)
     return png.checked(data if direct else png.from_ppm(data))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FILES = [":files"]
 FILE_OPTIONS = (
     "-f",
+    "--file",
     "--filename",
     "--certificate-authority",
     "--client-certificate",
@@ -35,6 +36,13 @@ NAMES = {
     "restart": VM,
     "pause": VM,
     "unpause": VM,
+    "soft-reboot": VMI,
+    "reset": VMI,
+    "nmi": VMI,
+    "send-keys": VMI,
+    "screenshot": VMI,
+    "memory-dump": VMI,
+    "qmp": VMI,
     "console": VMI,
     "logs": VMI,
     "exec": VMI,
