@@ -138,7 +138,7 @@ def allocate(endpoints: Sequence[Endpoint], pins: Mapping[str, str], memory: int
     return Layout(
         known=True,
         places=table.places,
-        ports=_port_count(used, first if nics else 1, len(set(range(1, first)) - used) if nics else 0, memory),
+        ports=_port_count(used, first if nics else 1, _placeholders(used, nics, first), memory),
         fixed=frozenset(
             table.places[e.device].index for e in endpoints if e.fixed and table.places[e.device].bus == "pci"
         ),
@@ -163,6 +163,11 @@ def placed(endpoint: Endpoint, slot: Slot) -> Place:
 def _first_port(nics: int) -> int:
     """The root port after those for NICs."""
     return max(nics, NIC_PORTS) + 1 if nics else 1
+
+
+def _placeholders(used: set[int], nics: int, first: int) -> int:
+    """Ports for NICs that are to come: where the first start had no NIC, other devices may have them."""
+    return min(max(0, NIC_PORTS - nics), len(set(range(1, first)) - used)) if nics else 0
 
 
 def _port_count(used: set[int], first: int, placeholders: int, memory: int) -> int:

@@ -297,7 +297,7 @@ def test_two_at_once(guest: System) -> None:
 
 
 def test_qemu_dies_in_the_middle(guest: System) -> None:
-    """Nothing of it stays, not even the program that was just being started. (The VM comes back after its back-off.)"""
+    """Nothing of it stays, not even the program that was just being started. The VM is started anew."""
     uid, pid = guest.uid(NAME), guest.qemu(NAME)
     edit(guest, nic="up")
     wait_at_rest(guest, "default up")
@@ -305,6 +305,6 @@ def test_qemu_dies_in_the_middle(guest: System) -> None:
     time.sleep(0.02)
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: guest.uid(NAME) != uid, 10, lambda: guest.about(NAME))
-    wait_until(lambda: not guest.processes(), 10, lambda: str(guest.processes()))
-    assert not (guest.state / "instances" / uid).exists()
-    assert guest.printable(NAME) == "CrashLoopBackOff"
+    left = lambda: [words for words in guest.processes().values() if uid in " ".join(words)]  # noqa: E731
+    wait_until(lambda: not left(), 10, lambda: str(left()))
+    wait_until(lambda: not (guest.state / "instances" / uid).exists(), 10, lambda: guest.about(NAME))

@@ -173,3 +173,13 @@ def test_the_windows_guest_of_the_slides_has_its_order() -> None:
         "virtio-serial0": "pci.7",
         "balloon0": "pci.8",
     }
+
+
+def test_a_machine_that_got_its_nic_later_has_spare_ports() -> None:
+    """Its first ports are not kept for NICs, as there were none at its first start."""
+    others = [disk(str(number)) for number in range(7)]
+    before = allocate(others, {}, GIB)
+    after = allocate([nic("late"), *others], {**before.pins(), "ua-late": "pci.8"}, GIB)
+    assert after.pins()["ua-late"] == "pci.8"
+    used = {place.index for place in after.places.values()}
+    assert len(set(range(1, after.ports + 1)) - used) >= 3

@@ -45,8 +45,8 @@ def spec_warnings(spec: VirtualMachineInstanceSpec, field: str) -> list[str]:
 def _absent(spec: VirtualMachineInstanceSpec, field: str) -> list[str]:
     pods = {network.name for network in spec.networks if network.pod is not None}
     return [
-        f'{field}.domain.devices.interfaces[{index}].state: "{nic.name}" interface\'s state "absent" is not supported on'
-        " default networks by KubeVirt"
+        f'{field}.domain.devices.interfaces[{index}].state: "{nic.name}" interface\'s state "absent" is not supported'
+        " on default networks by KubeVirt"
         for index, nic in enumerate(spec.domain.devices.interfaces)
         if nic.state == "absent" and nic.name in pods
     ]

@@ -41,9 +41,7 @@ def _filesystems(wanted: VirtualMachineInstanceSpec, merged: VirtualMachineInsta
     used = {disk.name for disk in devices.disks}
     leaving = {name for name in gone if name not in sources and name not in used}
     added = {
-        name
-        for name in given
-        if name in sources and name not in known and name not in used and not _has(merged, name)
+        name for name in given if name in sources and name not in known and name not in used and not _has(merged, name)
     }
     if not gone and not added:
         return
