@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from solovirt.api.kubevirt.spec.compute import Quantity
 from solovirt.api.quantities import as_bytes
 from solovirt.compile.context import Context
 from solovirt.compile.options import Prop, Reason
@@ -27,8 +26,6 @@ PAGE_SIZES = (2 * 1024**2, 1024**3)
 GROWS_BY = "solovirt.io/memory-hotplug"
 """Annotation of the VMI: "virtio-mem" or "pc-dimm"; without it the machine has both."""
 VIRTIO_MEM, PC_DIMM = "virtio-mem", "pc-dimm"
-DIMM_SLOTS = 16
-"""QEMU keeps 1 GiB of addresses for each, to align it."""
 _ADDRESSES = 512 * 1024**3
 """Half of what a CPU of 40 address bits has, QEMU's usual model: the other half is for PCI devices and alignment."""
 _MIB = 1024**2

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from solovirt.compile.ram import DIMM_SLOTS
+from solovirt.api.kubevirt.defaulting.compute import DIMM_SLOTS
 from solovirt.kit.jsontypes import Json
 from solovirt.translate.draft import Draft, quantity
 from solovirt.translate.words import Flag, key_values, number, size

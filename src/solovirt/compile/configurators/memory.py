@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from solovirt.api.kubevirt.defaulting.compute import DIMM_SLOTS
 from solovirt.compile import ram
 from solovirt.compile.context import Context
 from solovirt.compile.layout import Endpoint
 from solovirt.compile.options import JsonValue, KeyValues, Option, Prop
-from solovirt.compile.ram import DIMM_SLOTS, GUEST, MAX_GUEST, dimm_bytes, growth_bytes, guest_bytes, virtio_mem_bytes
+from solovirt.compile.ram import GUEST, MAX_GUEST, dimm_bytes, growth_bytes, guest_bytes, virtio_mem_bytes
 from solovirt.compile.reasons import default, manifest, needs
 from solovirt.kit.quantity import format_bytes
 

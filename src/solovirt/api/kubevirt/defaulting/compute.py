@@ -16,6 +16,8 @@ CPU_MODEL = "host-model"
 HOTPLUG_RATIO = 4
 """How far CPU and memory may grow while the guest runs, as a multiple of what it starts with."""
 MAX_VCPUS = 512
+DIMM_SLOTS = 16
+"""DIMMs that a guest which may grow has room for. QEMU keeps 1 GiB of addresses for each, to align it."""
 _MIB = 1024**2
 HOTPLUG_LEAST = 128 * _MIB
 """Guest memory from which on it may grow. A Linux that may get memory above 4 GiB sets 64 MiB aside for bounce buffers

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import combinations
 
-from solovirt.compile.ram import DIMM_SLOTS
+from solovirt.api.kubevirt.defaulting.compute import DIMM_SLOTS
 from solovirt.hypervisor.memorydevices import Dimm, Memory
 from solovirt.hypervisor.plugging import REFUSED
 from solovirt.kit.errors import GuestError
