@@ -21,7 +21,7 @@ import pytest
 
 from solovirt.cli.client import ApiError
 from solovirt.kit.jsontypes import Json, JsonObject, get_list, get_object, get_str
-from tests.support.manifests import claim, disk, small, tiny_kernel, vm
+from tests.support.manifests import claim, disk, small, tiny_disk
 from tests.support.system import CLAIMS, SUBRESOURCES, VMIS, VMS, System, wait_until
 
 pytestmark = pytest.mark.real
@@ -31,6 +31,8 @@ ROUNDS = int(os.environ.get("SOLOVIRT_TEST_ROUNDS", "50"))
 MERGE = "application/merge-patch+json"
 DRIVES: list[Json] = [{"name": "cd", "cdrom": {"bus": "scsi"}}, {"name": "sata", "cdrom": {"bus": "sata"}}]
 NO_VOLUMES: dict[str, str] = {}
+GUEST = "hotplug-disk"
+"""The machine of the example: its disks are its root, vda, and a drive."""
 
 
 def on(name: str, claim_name: str) -> JsonObject:
@@ -38,8 +40,12 @@ def on(name: str, claim_name: str) -> JsonObject:
 
 
 def edit(system: System, name: str, disks: list[Json], volumes: list[Json]) -> None:
-    """Disks and volumes of the VM; its drives stay."""
-    spec: JsonObject = {"domain": {"devices": {"disks": [*DRIVES, *disks]}}, "volumes": volumes}
+    """Disks and volumes of the VM; what it was started with stays."""
+    if name == GUEST:
+        disks, volumes = [disk("root"), DRIVES[0], *disks], [tiny_disk(), *volumes]
+    else:
+        disks = [*DRIVES, *disks]
+    spec: JsonObject = {"domain": {"devices": {"disks": disks}}, "volumes": volumes}
     body: JsonObject = {"spec": {"template": {"spec": spec}}}
     system.client.call("PATCH", f"{VMS}/{name}", None, body, content_type=MERGE)
 
@@ -63,8 +69,9 @@ def remove(system: System, name: str, volume: str) -> None:
 
 
 def volumes(system: System, name: str) -> dict[str, JsonObject]:
+    """Those that come and go."""
     found = get_list(get_object(system.find(VMIS, name) or {}, "status"), "volumeStatus")
-    return {get_str(one, "name"): one for one in found if isinstance(one, dict)}
+    return {get_str(one, "name"): one for one in found if isinstance(one, dict) and "hotplugVolume" in one}
 
 
 def phases(system: System, name: str) -> dict[str, str]:
@@ -157,60 +164,62 @@ def image(system: System, name: str) -> Path:
 
 
 def blocks(system: System, name: str) -> dict[str, int]:
-    """Disks that the guest sees: name -> KiB."""
+    """Disks that the guest sees besides its root: name -> KiB."""
     lines = [line.split() for line in system.sh(name, "cat /proc/partitions").splitlines()[1:]]
-    return {words[3]: int(words[2]) for words in lines if len(words) == 4 and not words[3].startswith("sr")}
+    return {words[3]: int(words[2]) for words in lines if len(words) == 4 and words[3][:3] not in ("sr0", "vda")}
 
 
 def wait_blocks(system: System, name: str, wanted: dict[str, int]) -> None:
     wait_until(lambda: blocks(system, name) == wanted, 20, lambda: f"{wanted}, the guest has {blocks(system, name)}")
 
 
-def address(system: System, name: str, device: str) -> str:
-    return system.sh(name, f"readlink -f /sys/block/{device}")
+def addresses(system: System) -> str:
+    """Where the guest finds its disks: PCI address and LUN by serial number. Names follow the order of a boot."""
+    return system.sh(
+        GUEST,
+        "for d in /sys/block/vd*; do echo $(cat $d/serial) $(readlink -f $d | sed s,/virtio.*,,); done | grep fast;"
+        " readlink -f /sys/block/sda | sed s,/virtio.*,,; basename $(readlink -f /sys/block/sda/device) | cut -d: -f4",
+    )
 
 
 def test_a_guest_with_disks_that_come_and_go(system: System) -> None:
     system.apply(claim("fast", "64Mi"), claim("slow", "32Mi"), claim("disc", "16Mi"))
-    system.apply(vm("guest", memory="192Mi", disks=DRIVES, domain={"firmware": tiny_kernel()}))
     system.ok("apply", "-f", str(EXAMPLES / "hotplug-disk.yaml"))
-    system.wait_agent("guest")
+    system.wait_agent(GUEST)
+    the_example(system)
     two_clients(system)
     data_stays(system)
     they_grow(system)
     rounds_leave_nothing(system)
     a_paused_guest_keeps_its_disk(system)
     ports_run_out(system)
-    the_example(system)
     reboot_and_restart(system)
 
 
 def the_example(system: System) -> None:
     """examples/hotplug-disk.yaml, as its comment says."""
-    system.wait_agent("hotplug-disk")
-    system.ok("addvolume", "hotplug-disk", "--volume-name=hotplug-data", "--bus=virtio", "--wait")
-    wait_until(lambda: blocks(system, "hotplug-disk").get("vdb") == 65536, 10, "the guest has its disk")
-    system.ok("cdrom", "insert", "hotplug-disk", "cd", "--volume-name=hotplug-disc", "--wait")
+    system.ok("addvolume", GUEST, "--volume-name=hotplug-data", "--bus=virtio", "--wait")
+    wait_until(lambda: blocks(system, GUEST).get("vdb") == 65536, 10, "the guest has its disk")
+    system.ok("cdrom", "insert", GUEST, "cd", "--volume-name=hotplug-disc", "--wait")
     read = "dd if=/dev/sr0 bs=2048 count=1 of=/dev/null 2>/dev/null && blockdev --getsize64 /dev/sr0"
-    wait_until(lambda: system.guest("hotplug-disk", "/bin/sh", "-c", read).out == f"{16 << 20}\n", 10, "the disc")
-    system.ok("cdrom", "eject", "hotplug-disk", "cd", "--wait")
-    system.ok("removevolume", "hotplug-disk", "--volume-name=hotplug-data", "--wait")
-    assert phases(system, "hotplug-disk") == {"root": ""}
-    system.delete(VMS, "hotplug-disk")
+    wait_until(lambda: system.guest(GUEST, "/bin/sh", "-c", read).out == f"{16 << 20}\n", 10, "the disc")
+    system.ok("cdrom", "eject", GUEST, "cd", "--wait")
+    system.ok("removevolume", GUEST, "--volume-name=hotplug-data", "--wait")
+    assert phases(system, GUEST) == NO_VOLUMES
 
 
 def two_clients(system: System) -> None:
     """Who adds the same volume at the same time: one does, the others are told."""
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        codes = list(pool.map(lambda _: add(system, "guest", "fast", "virtio"), range(4)))
+        codes = list(pool.map(lambda _: add(system, GUEST, "fast", "virtio"), range(4)))
     assert sorted(codes) == [202, 409, 409, 409]
-    assert add(system, "guest", "slow", "scsi") == 202
-    wait_phases(system, "guest", {"fast": "Ready", "slow": "Ready"})
-    wait_blocks(system, "guest", {"vda": 65536, "sda": 32768})
-    assert system.sh("guest", "cat /sys/block/vda/serial") == "fast"
-    shown = volumes(system, "guest")
+    assert add(system, GUEST, "slow", "scsi") == 202
+    wait_phases(system, GUEST, {"fast": "Ready", "slow": "Ready"})
+    wait_blocks(system, GUEST, {"vdb": 65536, "sda": 32768})
+    assert system.sh(GUEST, "cat /sys/block/vdb/serial") == "fast"
+    shown = volumes(system, GUEST)
     assert {name: shown[name]["size"] for name in shown} == {"fast": 64 << 20, "slow": 32 << 20}
-    assert (shown["fast"]["target"], shown["fast"]["hotplugVolume"]) == ("vda", {})
+    assert (shown["fast"]["target"], shown["fast"]["hotplugVolume"]) == ("vdb", {})
 
 
 def data_stays(system: System) -> None:
@@ -218,26 +227,26 @@ def data_stays(system: System) -> None:
     write = "dd if=/dev/urandom of=/tmp/p bs=64k count=16 2>/dev/null; dd if=/tmp/p of={0} bs=64k 2>/dev/null; sync"
     read = "dd if={0} bs=64k count=16 2>/dev/null | sha256sum"
     sums = {}
-    for device in ("/dev/vda", "/dev/sda"):
-        system.sh("guest", write.format(device))
-        sums[device] = system.sh("guest", read.format(device))
+    for device in ("/dev/vdb", "/dev/sda"):
+        system.sh(GUEST, write.format(device))
+        sums[device] = system.sh(GUEST, read.format(device))
     for volume in ("fast", "slow"):
-        remove(system, "guest", volume)
-    wait_phases(system, "guest", NO_VOLUMES)
-    wait_blocks(system, "guest", {})
-    add(system, "guest", "fast", "virtio")
-    add(system, "guest", "slow", "scsi")
-    wait_phases(system, "guest", {"fast": "Ready", "slow": "Ready"})
-    wait_blocks(system, "guest", {"vda": 65536, "sda": 32768})
-    assert sums == {device: system.sh("guest", read.format(device)) for device in sums}
+        remove(system, GUEST, volume)
+    wait_phases(system, GUEST, NO_VOLUMES)
+    wait_blocks(system, GUEST, {})
+    add(system, GUEST, "fast", "virtio")
+    add(system, GUEST, "slow", "scsi")
+    wait_phases(system, GUEST, {"fast": "Ready", "slow": "Ready"})
+    wait_blocks(system, GUEST, {"vdb": 65536, "sda": 32768})
+    assert sums == {device: system.sh(GUEST, read.format(device)) for device in sums}
 
 
 def they_grow(system: System) -> None:
     patch_size(system, "fast", "96Mi")
     patch_size(system, "slow", "48Mi")
-    wait_blocks(system, "guest", {"vda": 98304, "sda": 49152})
+    wait_blocks(system, GUEST, {"vdb": 98304, "sda": 49152})
     wait_until(lambda: (capacity(system, "fast"), capacity(system, "slow")) == ("96Mi", "48Mi"), 10, "capacities")
-    wait_until(lambda: volumes(system, "guest")["fast"]["size"] == 96 << 20, 10, "the size in the status")
+    wait_until(lambda: volumes(system, GUEST)["fast"]["size"] == 96 << 20, 10, "the size in the status")
     with pytest.raises(ApiError, match="field can not be less than previous value"):
         patch_size(system, "fast", "64Mi")
 
@@ -247,71 +256,75 @@ def rounds_leave_nothing(system: System) -> None:
     added: list[Json] = [disk("fast"), disk("slow", "scsi")]
     everything: list[Json] = [on("fast", "fast"), on("slow", "slow"), on("cd", "disc")]
     ready = {"fast": "Ready", "slow": "Ready", "cd": "Ready"}
-    edit(system, "guest", [], [])
-    wait_phases(system, "guest", NO_VOLUMES)
-    before = inside(system, "guest"), outside(system, "guest")
+    edit(system, GUEST, [], [])
+    wait_phases(system, GUEST, NO_VOLUMES)
+    before = inside(system, GUEST), outside(system, GUEST)
     for _ in range(ROUNDS):
-        edit(system, "guest", added, everything)
-        wait_phases(system, "guest", ready)
-        edit(system, "guest", [], [])
-        wait_phases(system, "guest", NO_VOLUMES)
-    assert inside(system, "guest") == before[0]
-    wait_until(lambda: outside(system, "guest") == before[1], 10, lambda: f"{before[1]}\n{outside(system, 'guest')}")
+        edit(system, GUEST, added, everything)
+        wait_phases(system, GUEST, ready)
+        edit(system, GUEST, [], [])
+        wait_phases(system, GUEST, NO_VOLUMES)
+    assert inside(system, GUEST) == before[0]
+    wait_until(lambda: outside(system, GUEST) == before[1], 10, lambda: f"{before[1]}\n{outside(system, GUEST)}")
 
 
 def a_paused_guest_keeps_its_disk(system: System) -> None:
     """Virtio disks go when the guest says so: a paused one does not; when it goes on, it does."""
-    add(system, "guest", "fast", "virtio")
-    wait_phases(system, "guest", {"fast": "Ready"})
-    wait_blocks(system, "guest", {"vda": 98304})
-    system.ok("pause", "guest")
-    remove(system, "guest", "fast")
-    wait_phases(system, "guest", {"fast": "Detaching"})
+    add(system, GUEST, "fast", "virtio")
+    wait_phases(system, GUEST, {"fast": "Ready"})
+    wait_blocks(system, GUEST, {"vdb": 98304})
+    system.ok("pause", GUEST)
+    remove(system, GUEST, "fast")
+    wait_phases(system, GUEST, {"fast": "Detaching"})
     system.kill()
     system.start()
     time.sleep(0.3)
-    assert phases(system, "guest") == {"fast": "Detaching"}, "the next daemon goes on waiting"
-    system.ok("unpause", "guest")
-    wait_phases(system, "guest", NO_VOLUMES)
-    wait_blocks(system, "guest", {})
+    assert phases(system, GUEST) == {"fast": "Detaching"}, "the next daemon goes on waiting"
+    system.ok("unpause", GUEST)
+    wait_phases(system, GUEST, NO_VOLUMES)
+    wait_blocks(system, GUEST, {})
 
 
 def ports_run_out(system: System) -> None:
     """Where the machine has no root port left, SCSI still has room; and what waits for its claim gets it by itself."""
     names = ["9" * 60, *(f"more-{number}" for number in range(8))]
     added: list[Json] = [disk(name) for name in names]
-    edit(system, "guest", added, [on(name, name) for name in names])
+    edit(system, GUEST, added, [on(name, name) for name in names])
     missing = {(name, "FailedPvcNotFound") for name in names}
-    wait_until(lambda: reasons(system, "guest") == missing, 10, "volumes wait for their claims")
-    assert set(phases(system, "guest").values()) == {"Pending"}
+    wait_until(lambda: reasons(system, GUEST) == missing, 10, "volumes wait for their claims")
+    assert set(phases(system, GUEST).values()) == {"Pending"}
     system.apply(*(claim(name, "1Mi") for name in names))
-    assert "bus scsi" in wait_condition(system, "guest", "NoFreeSlot")
-    wait_until(lambda: "Ready" in phases(system, "guest").values(), 20, lambda: system.about("guest"))
-    plugged = [name for name, phase in phases(system, "guest").items() if phase == "Ready"]
+    assert "bus scsi" in wait_condition(system, GUEST, "NoFreeSlot")
+    wait_until(lambda: "Ready" in phases(system, GUEST).values(), 20, lambda: system.about(GUEST))
+    plugged = [name for name, phase in phases(system, GUEST).items() if phase == "Ready"]
     refused = [name for name in names if name not in plugged]
-    wait_until(lambda: len(blocks(system, "guest")) == len(plugged), 10, "the guest sees those that fit")
+    wait_until(lambda: len(blocks(system, GUEST)) == len(plugged), 10, "the guest sees those that fit")
     for name in refused:
-        remove(system, "guest", name)
-        assert add(system, "guest", name, "scsi") == 202
-    wait_phases(system, "guest", dict.fromkeys(names, "Ready"))
-    assert refused and not system.condition(VMIS, "guest", "VolumesChange")
-    edit(system, "guest", [], [])
-    wait_phases(system, "guest", NO_VOLUMES)
+        remove(system, GUEST, name)
+        assert add(system, GUEST, name, "scsi") == 202
+    wait_phases(system, GUEST, dict.fromkeys(names, "Ready"))
+    assert refused and not system.condition(VMIS, GUEST, "VolumesChange")
+    edit(system, GUEST, [], [])
+    wait_phases(system, GUEST, NO_VOLUMES)
 
 
 def reboot_and_restart(system: System) -> None:
     """A disk that was added stays where it is."""
-    add(system, "guest", "slow", "scsi")
-    add(system, "guest", "fast", "virtio")
-    wait_phases(system, "guest", {"slow": "Ready", "fast": "Ready"})
-    wait_blocks(system, "guest", {"vda": 98304, "sda": 49152})
-    places = [address(system, "guest", device) for device in ("vda", "sda")]
-    uid = system.uid("guest")
-    system.ok("restart", "guest", "--force", "--grace-period=0")
-    wait_until(lambda: system.uid("guest") not in ("", uid), 30, "another instance")
-    system.wait_agent("guest")
-    assert [address(system, "guest", device) for device in ("vda", "sda")] == places
-    wait_phases(system, "guest", {"slow": "Ready", "fast": "Ready"})
+    add(system, GUEST, "slow", "scsi")
+    add(system, GUEST, "fast", "virtio")
+    wait_phases(system, GUEST, {"slow": "Ready", "fast": "Ready"})
+    wait_blocks(system, GUEST, {"vdb": 98304, "sda": 49152})
+    places = addresses(system)
+    system.sh(GUEST, "(sleep 0.2; reboot -f) >/dev/null 2>&1 &")
+    wait_until(lambda: not system.condition(VMIS, GUEST, "AgentConnected"), 20, "the guest reboots", 0.02)
+    system.wait_agent(GUEST)
+    assert addresses(system) == places
+    uid = system.uid(GUEST)
+    system.ok("restart", GUEST, "--force", "--grace-period=0")
+    wait_until(lambda: system.uid(GUEST) not in ("", uid), 30, "another instance")
+    system.wait_agent(GUEST)
+    assert addresses(system) == places
+    wait_phases(system, GUEST, {"slow": "Ready", "fast": "Ready"})
 
 
 CUTS: dict[str, Callable[[System, str], None]] = {
@@ -386,7 +399,7 @@ def test_a_claim_that_another_machine_has(system: System) -> None:
     edit(system, "n", [disk("data", "scsi")], [on("data", "n")])
     wait_phases(system, "n", {"data": "Ready"})
     edit(system, "m", [disk("data", "scsi")], [on("data", "n")])
-    assert "has its disk open" in wait_condition(system, "m", "VolumeInUse")
+    assert "VM n has its disk open" in wait_condition(system, "m", "VolumeInUse")
     edit(system, "n", [], [])
     wait_phases(system, "m", {"data": "Ready"})
     assert not system.condition(VMIS, "m", "VolumesChange")
