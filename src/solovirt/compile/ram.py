@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from solovirt.api.kubevirt.spec.compute import Quantity
 from solovirt.api.quantities import as_bytes
 from solovirt.compile.context import Context
 from solovirt.compile.options import Prop, Reason
