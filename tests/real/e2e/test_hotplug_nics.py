@@ -305,6 +305,9 @@ def test_qemu_dies_in_the_middle(guest: System) -> None:
     time.sleep(0.02)
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: guest.uid(NAME) != uid, 10, lambda: guest.about(NAME))
-    left = lambda: [words for words in guest.processes().values() if uid in " ".join(words)]  # noqa: E731
-    wait_until(lambda: not left(), 10, lambda: str(left()))
+    wait_until(lambda: not processes_of(guest, uid), 10, lambda: str(processes_of(guest, uid)))
     wait_until(lambda: not (guest.state / "instances" / uid).exists(), 10, lambda: guest.about(NAME))
+
+
+def processes_of(system: System, uid: str) -> list[list[str]]:
+    return [words for words in system.processes().values() if uid in " ".join(words)]
