@@ -207,6 +207,8 @@ class FollowedSession:
                     raise
                 if not last:
                     return
+                # The agent of a guest that sleeps is refused at once, without a wait.
+                await asyncio.sleep(LAST_PAUSE)
                 continue
             if data:
                 yield data

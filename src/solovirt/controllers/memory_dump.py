@@ -40,6 +40,8 @@ DISSOCIATING, FAILED = "Dissociating", "Failed"
 ANNOTATION = "kubevirt.io/memory-dump"
 """Of the claim: the file in it, or that the dump failed."""
 SUFFIX, PART = ".memory.dump", ".part"
+LONGEST_NAME = 200
+"""Characters of the VM's and the claim's name in that of a file, which has 255 at most."""
 CLAIM = "persistentvolumeclaim.kubevirt.io"
 OVERHEAD = 100 << 20
 FILESYSTEM_OVERHEAD = 0.055
@@ -187,8 +189,11 @@ class MemoryDumps:
                     await _see_through(instance, listener)
                 await asyncio.to_thread(_publish, partial, target)
         except SolovirtError:
-            await asyncio.to_thread(_discard, partial)
-            await self._records.drop(instance.uid)
+            try:
+                await asyncio.to_thread(_discard, partial)
+            finally:
+                # Or it would be begun again at once, for ever.
+                await self._records.drop(instance.uid)
             raise
         await self._annotate(record.namespace, record.claim, record.file)
         self._site.events.normal(vmi, "MemoryDumped", f"The guest's memory is in claim {record.claim}: {record.file}")
@@ -270,7 +275,7 @@ class MemoryDumps:
         claim = request.claim_name if request is not None else ""
         moment = self._site.clock().strftime("%Y%m%d-%H%M%S")
         name = vmi.metadata.name
-        return DumpRecord(vmi.metadata.namespace, name, claim, f"{name}-{claim}-{moment}{SUFFIX}")
+        return DumpRecord(vmi.metadata.namespace, name, claim, f"{f'{name}-{claim}'[:LONGEST_NAME]}-{moment}{SUFFIX}")
 
     def _partial(self, record: DumpRecord) -> Path:
         return self._site.claims.disk(record.namespace, record.claim).with_name(f".{record.file}{PART}")

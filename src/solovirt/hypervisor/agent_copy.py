@@ -56,6 +56,8 @@ echo "${{s:+sha256}}"
 )
 _REMOVE = _PATH + 'rm -f -- "$1"\n'
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_SIZE = re.compile(r"[0-9]{1,18}")
+"""No file has more than 2**63 bytes; nobody has to make a number of a megabyte of digits."""
 HASHING = 3600.0
 """Seconds: a guest reads the whole file once more."""
 
@@ -76,7 +78,7 @@ async def look(agent: GuestAgent, path: str) -> Look:
     done = await script(agent, _LOOK, path, timeout=HASHING)
     _check(done, path)
     words = done.stdout.decode("ascii", "replace").split()
-    if len(words) not in (2, 3) or not words[0].isdigit() or not re.fullmatch(r"[0-7]{1,4}", words[1]):
+    if len(words) not in (2, 3) or not _SIZE.fullmatch(words[0]) or not re.fullmatch(r"[0-7]{1,4}", words[1]):
         raise GuestError("the guest told no size of the file", reason="AgentBadReply")
     sha256 = words[2] if len(words) == 3 else ""
     if sha256 and not _SHA256.fullmatch(sha256):

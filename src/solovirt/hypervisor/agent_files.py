@@ -57,7 +57,8 @@ class GuestFile:
     async def open(cls, agent: GuestAgent, path: str, mode: str = "r") -> GuestFile:
         """``mode`` is one of fopen(3), without "x". Never open what may be a pipe: the agent would hang on it."""
         reply = await agent.command("guest-file-open", {"path": path, "mode": mode}, timeout=PATIENCE)
-        if not isinstance(reply, int) or isinstance(reply, bool):
+        # qemu-ga counts up from 0 or 1; what we remember of others could not be found again.
+        if not isinstance(reply, int) or isinstance(reply, bool) or not 0 <= reply < 1 << 63:
             raise GuestError("guest-file-open: the reply is no handle", reason="AgentBadReply")
         return cls(agent, reply)
 
@@ -112,7 +113,7 @@ class GuestFile:
         arguments: JsonObject = {"handle": self.handle, "offset": offset, "whence": whence}
         reply = await self._command("guest-file-seek", arguments, timeout)
         position = get_int(reply, "position", -1) if isinstance(reply, dict) else -1
-        if position < 0:
+        if not 0 <= position < 1 << 63:
             raise GuestError("guest-file-seek: the reply has no position", reason="AgentBadReply")
         self._offset = position
         return position

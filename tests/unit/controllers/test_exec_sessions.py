@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+
 from solovirt.controllers.exec_sessions import ExecFrame, ExecRecord, ExecRecords, PlainSession
+from solovirt.kit.errors import GuestError
+from solovirt.kit.json import Json, JsonObject
+from solovirt.server.guest_interfaces import StreamRequest
 from tests.support.memoryagent import MemoryAgent
 from tests.unit.controllers.lab import Lab
 
@@ -32,3 +38,42 @@ async def test_without_a_shell_everything_comes_at_the_end() -> None:
         ExecFrame("stderr", b""),
         ExecFrame("exit", exit_code=2),
     ]
+
+
+class Asleep(MemoryAgent):
+    """Refuses reads at once, as a guest's agent does while the machine is paused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asleep = False
+        self.refused = 0
+
+    async def command(self, name: str, arguments: JsonObject | None = None, *, timeout: float = 10) -> Json:
+        if self.asleep and name.startswith("guest-file"):
+            self.refused += 1
+            assert self.refused < 50, "it asks again and again, and nobody else gets a turn"
+            raise GuestError("the guest sleeps", reason="GuestAsleep")
+        return await super().command(name, arguments, timeout=timeout)
+
+
+async def test_a_guest_that_falls_asleep_at_the_end_does_not_stop_the_daemon(lab: Lab) -> None:
+    await lab.create("Always")
+    agent = Asleep()
+    lab.host.machine.agent = agent  # type: ignore[assignment]
+    execs = lab.manager.operations.guest_work.execs
+    agent.output = (b"first ", b"")
+    session = await execs.start("default", "vm", StreamRequest(("ls",)), nothing())
+    frames = session.frames()
+    assert await anext(frames) == ExecFrame("stdout", b"first ")
+    agent.programs[f"/tmp/.solovirt-exec-{session.id}"].code = 0
+    agent.asleep = True
+    asyncio.get_running_loop().call_later(0.3, setattr, agent, "asleep", False)
+    assert [frame async for frame in frames] == [ExecFrame("exit")]
+    assert 1 <= agent.refused < 10
+    await session.close()
+    await execs._closing.wait()
+
+
+async def nothing() -> AsyncIterator[bytes]:
+    return
+    yield b""

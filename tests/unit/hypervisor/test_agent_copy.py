@@ -39,7 +39,19 @@ async def test_look(said: str, look: Look) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["", "x 644", "1", "1 999", "-1 644", f"1 644 {SHA}0", f"1 644 {SHA} more", "1 644 ../x"]
+    "said",
+    [
+        "",
+        "x 644",
+        "1",
+        "1 999",
+        "-1 644",
+        "9" * 19 + " 644",
+        "9" * 5000 + " 644",
+        f"1 644 {SHA}0",
+        f"1 644 {SHA} more",
+        "1 644 ../x",
+    ],
 )
 async def test_looks_that_cannot_be(said: str) -> None:
     with pytest.raises(GuestError) as caught:

@@ -58,7 +58,7 @@ class Liar(MemoryAgent):
         return self.reply
 
 
-@pytest.mark.parametrize("reply", [None, "7", True, {}, 1.5])
+@pytest.mark.parametrize("reply", [None, "7", True, {}, 1.5, -1, 1 << 63])
 async def test_handles_that_are_none(reply: Json) -> None:
     with pytest.raises(GuestError, match="no handle"):
         await GuestFile.open(Liar(reply), "/x")
@@ -74,8 +74,9 @@ async def test_content_that_cannot_be(text: str) -> None:
 async def test_a_short_write_is_told() -> None:
     with pytest.raises(GuestError, match="not everything was written"):
         await GuestFile(Liar({"count": 1}), 1).write(b"ab")
-    with pytest.raises(GuestError, match="no position"):
-        await GuestFile(Liar({"position": "x"}), 1).size()
+    for position in ("x", -1, 1 << 63):
+        with pytest.raises(GuestError, match="no position"):
+            await GuestFile(Liar({"position": position}), 1).size()
 
 
 async def test_what_was_opened_is_closed_however_the_block_ends() -> None:

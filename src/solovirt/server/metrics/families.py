@@ -25,11 +25,20 @@ class Families:
 
     def __init__(self) -> None:
         self._found: dict[str, Metric] = {}
+        self._samples: set[tuple[str, frozenset[tuple[str, str]]]] = set()
 
     def add(self, name: str, labels: Mapping[str, str], value: float | None) -> None:
-        """One sample. Labels that are empty count as absent; None is no sample."""
-        if value is not None:
-            self._family(name).add_sample(name, _clean(labels), float(value))
+        """One sample. Labels that are empty count as absent; None is no sample.
+
+        The first of those with the same labels counts, once cleaned: guests choose some, and Prometheus takes no two.
+        """
+        if value is None:
+            return
+        clean = _clean(labels)
+        sample = (name, frozenset(clean.items()))
+        if sample not in self._samples:
+            self._samples.add(sample)
+            self._family(name).add_sample(name, clean, float(value))
 
     def add_histogram(
         self, name: str, labels: Mapping[str, str], bounds: Sequence[float], counts: Sequence[int], total: float

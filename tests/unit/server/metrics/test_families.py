@@ -57,5 +57,13 @@ def test_no_label_breaks_the_text(value: str) -> None:
     assert "\n" not in sample.labels.get("name", "")
 
 
+def test_no_two_samples_have_the_same_labels() -> None:
+    families = Families()
+    for name in ("/data", "/da\x1bta", "/data\x00"):
+        families.add(RSS, {"name": name, "node": ""}, len(name))
+    lines = [line for line in families.text().decode().splitlines() if not line.startswith("#")]
+    assert lines == [f'{RSS}{{name="/data"}} 5.0'], "Prometheus refuses such an answer; a guest chose these names"
+
+
 def test_names_of_labels() -> None:
     assert label_name("app.kubernetes.io/name") == "app_kubernetes_io_name"
