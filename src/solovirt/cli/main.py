@@ -144,7 +144,7 @@ def dispatch(words: list[str]) -> int:
     parser = build_parser(found.verb, found.summary)
     command.add_arguments(parser, found.verb)
     own, tail = split_tail(found.rest) if found.verb in TAKES_TAIL else (found.rest, [])
-    args = parser.parse_args([*found.leading, *own])
+    args = parser.parse_intermixed_args([*found.leading, *own])
     args.after_dashes = tail
     return command.run(args, fill_context(args), found.verb)
 

@@ -27,3 +27,8 @@ def test_every_verb_explains_itself_with_examples(verb: str, capsys: pytest.Capt
     out = capsys.readouterr().out
     assert f"usage: solovirt guest {verb}" in out
     assert "examples:" in out
+
+
+def test_options_may_stand_between_the_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["guest", "ssh-keys", "add", "x", "--user", "u", "no key"]) == 1
+    assert "KEY is a file or a whole line" in capsys.readouterr().err
