@@ -1,12 +1,13 @@
 """Memory that comes and goes while the machine runs: a virtio-mem device that grows and shrinks, and DIMMs.
 
-Of virtio-mem the guest plugs and unplugs blocks by itself once ``requested-size`` changes, and QEMU tells each step by
-MEMORY_DEVICE_SIZE_CHANGE. A DIMM is a device like others, answered by ACPI_DEVICE_OST. Sources: QEMU
-qapi/machine.json, hw/virtio/virtio-mem.c, docs/memory-hotplug.txt.
+Of virtio-mem the guest plugs and unplugs blocks by itself once ``requested-size`` changes; ``size`` is looked at, since
+QEMU tells it by an event (MEMORY_DEVICE_SIZE_CHANGE) only once a second. A DIMM is a device like others, answered by
+ACPI_DEVICE_OST. Sources: QEMU qapi/machine.json, hw/virtio/virtio-mem.c, docs/memory-hotplug.txt.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,17 +19,21 @@ from solovirt.kit.errors import GuestError, SolovirtError, TimedOut, Unavailable
 from solovirt.kit.json import JsonObject, get_int, get_list, get_object, get_str
 
 _PERIPHERAL = "/machine/peripheral/"
+_FIRST_LOOK, _LOOK = 0.005, 0.1
+"""Seconds between looks at how far a guest is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A virtio-mem device; all in bytes. ``size`` is what the guest has plugged of it, ``block`` the unit."""
+    """A virtio-mem device; all in bytes. ``size`` is what the guest has plugged of it, ``block`` the unit, ``address``
+    where the guest has it."""
 
     device: str
     size: int
     requested: int
     maximum: int
     block: int
+    address: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ def _region(data: JsonObject) -> Region:
         requested=get_int(data, "requested-size"),
         maximum=get_int(data, "max-size"),
         block=max(get_int(data, "block-size"), 1),
+        address=get_int(data, "memaddr"),
     )
 
 
@@ -108,23 +114,17 @@ async def resize(
     size in between. Raises ``GuestError`` when QEMU refuses.
     """
     path = f"{_PERIPHERAL}{region.device}"
-    with instance.happenings.listen() as events:
-        await instance.qmp("qom-set", {"path": path, "property": "requested-size", "value": size})
-        now = await plugged(instance, region)
-        deadline = time.monotonic() + patience
-        while now != size:
-            try:
-                name, data = await events.next(max(deadline - time.monotonic(), 0.0))
-            except TimedOut:
-                return await plugged(instance, region)
-            except Unavailable:
-                now = await plugged(instance, region)
-                continue
-            if name == "MEMORY_DEVICE_SIZE_CHANGE" and get_str(data, "id") == region.device:
-                now = get_int(data, "size")
-                deadline = time.monotonic() + patience
-                progress(now)
-        return now
+    await instance.qmp("qom-set", {"path": path, "property": "requested-size", "value": size})
+    now = await plugged(instance, region)
+    deadline, pause = time.monotonic() + patience, _FIRST_LOOK
+    while now != size and time.monotonic() < deadline:
+        await asyncio.sleep(pause)
+        before, now = now, await plugged(instance, region)
+        pause = min(pause * 1.5, _LOOK)
+        if now != before:
+            deadline = time.monotonic() + patience
+            progress(now)
+    return now
 
 
 async def plugged(instance: Instance, region: Region) -> int:

@@ -61,11 +61,11 @@ class _Change:
         there = self._there(places)
         missing = [place for place in places if not place.path and place.socket < self._sockets]
         surplus = [place for place in places if place.path and place.socket >= self._sockets]
-        if not missing and not surplus and not self._emulated:
-            return Report(topology=self._topology(there))
-        if self._emulated and not missing and not await self._differs(surplus):
+        running = self._instance.run_state is RunState.RUNNING
+        fits = there == self._sockets and (self._emulated or not surplus)
+        if not missing and (await self._is_right(surplus) if running else fits):
             return self._done(surplus)
-        if self._instance.run_state is not RunState.RUNNING:
+        if not running:
             text = "waits until the guest runs"
             return Report((self._condition("True", "Paused", text),), self._topology(there), again=PAUSED_AGAIN)
         text = f"{self._describe(there)} become {self._describe(self._sockets)}"
@@ -83,15 +83,19 @@ class _Change:
         return self._done(surplus)
 
     def _done(self, surplus: Sequence[Place]) -> Report:
-        return Report(topology=self._topology(self._sockets), again=PARKED_AGAIN if surplus else None)
+        return Report(topology=self._topology(self._sockets), again=PARKED_AGAIN if surplus and self._emulated else None)
 
-    async def _differs(self, surplus: Sequence[Place]) -> bool:
-        """Whether the guest of an emulated machine has other CPUs on line than it shall. It can be asked, or else it
-        is taken to have all."""
+    async def _is_right(self, surplus: Sequence[Place]) -> bool:
+        """Whether nothing is to be done, where no vCPU is missing. The guest of an emulated machine is asked what it
+        has on line; one that cannot be asked is taken to have all."""
+        if not self._emulated:
+            return not surplus
         seen = await cpus.seen(self._instance)
         if seen is None:
-            return bool(surplus)
-        return sum(one.online for one in seen) != self._wanted
+            # What was parked before the guest was rebooted is parked again once its agent is there.
+            shown = self._update.vmi.status.current_cpu_topology
+            return not surplus or (shown is not None and shown.sockets == self._sockets)
+        return sum(one.online for one in seen) == self._wanted
 
     # Up
 

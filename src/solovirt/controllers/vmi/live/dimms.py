@@ -43,10 +43,7 @@ async def plug(update: Update, size: int) -> str:
         plug=(("device_add", device),),
         after=(("object-del", {"id": backend["id"]}),),
     )
-    before = await memorydevices.blocks(instance)
     await memorydevices.plug(instance, unit, timeout=TAKE_TIMEOUT)
-    if before is not None:
-        await _online(instance, before.online + size)
     return name
 
 
@@ -75,17 +72,27 @@ async def sweep(instance: Instance) -> None:
         await discard(instance, [("object-del", {"id": name}) for name in backends if name not in used])
 
 
-async def _online(instance: Instance, wanted: int) -> None:
-    async def enough() -> bool:
-        found = await memorydevices.blocks(instance)
-        return found is None or found.online >= wanted
+async def settle(instance: Instance, patience: float = ONLINE_TIMEOUT) -> None:
+    """The guest takes all that was plugged on line by itself, or is helped."""
 
-    if await poll(enough, ONLINE_TIMEOUT):
-        return
+    async def settled() -> bool:
+        return not await _off(instance)
+
+    if not await poll(settled, patience):
+        await memorydevices.set_online(instance, await _off(instance), online=True)
+
+
+async def _off(instance: Instance) -> list[int]:
+    """Blocks of plugged memory that are off line."""
     found = await memorydevices.blocks(instance)
-    off = [block.number for block in found.blocks if not block.online] if found is not None else []
-    if off:
-        await memorydevices.set_online(instance, off, online=True)
+    if found is None or all(block.online for block in found.blocks):
+        return []
+    memory = await memorydevices.read(instance)
+    addresses = [dimm.address for dimm in memory.dimms]
+    if memory.region is not None and memory.region.size:
+        addresses.append(memory.region.address)
+    first = min(addresses, default=0)
+    return [one.number for one in found.blocks if addresses and not one.online and one.number * found.size >= first]
 
 
 async def _offline(instance: Instance, dimm: Dimm) -> list[int]:

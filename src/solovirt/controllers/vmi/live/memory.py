@@ -22,13 +22,13 @@ from solovirt.kit.errors import GuestError, SolovirtError
 from solovirt.kit.quantity import format_bytes
 
 KIND = "HotMemoryChange"
-PATIENCE = 15.0
+PATIENCE = 10.0
 """Seconds in which a guest has to plug or unplug at least one block more of its virtio-mem device."""
-BACK = 10.0
+BACK = 5.0
 """Seconds without progress when it shall undo that."""
 DRIVER_TIMEOUT, BOOT_TIMEOUT = 2.0, 20.0
 """Seconds that a guest whose agent answers, and one that may still be booting, has to show its virtio-mem driver."""
-PAUSED_AGAIN = 2.0
+PAUSED_AGAIN = BOOTING_AGAIN = 2.0
 _MIB = 1024**2
 
 
@@ -58,14 +58,20 @@ class _Change:
         extra = max(self._wanted - before.base, 0)
         region = before.region
         if before.base + extra == before.plugged and (region is None or region.requested == region.size):
+            if extra and self._instance.run_state is RunState.RUNNING:
+                await dimms.settle(self._instance)
             return Report(memory=self._status(before))
         if self._instance.run_state is not RunState.RUNNING:
             return self._report("True", "Paused", "waits until the guest runs", before, again=PAUSED_AGAIN)
+        if region is not None and self._is_owed(before, region, extra) and not self._instance.agent.connected:
+            text = f"the guest has taken {format_bytes(region.size)} of {format_bytes(region.requested)} so far"
+            return self._report("True", "InProgress", text, before, again=BOOTING_AGAIN)
         text = f"{format_bytes(before.plugged)} become {format_bytes(self._wanted)}"
         self._update.tell(self._report("True", "InProgress", text, before))
         try:
             self._check_host(before)
             await self._make(await self._plan(before, extra), before)
+            await dimms.settle(self._instance)
         except SolovirtError as error:
             if self._instance.has_exited:
                 raise
@@ -73,6 +79,11 @@ class _Change:
         after = await memorydevices.read(self._instance)
         self._tell_done(before, after)
         return Report(memory=self._status(after))
+
+    def _is_owed(self, memory: Memory, region: Region, extra: int) -> bool:
+        """A guest that was rebooted takes again what it had, when it comes to its driver."""
+        others = memory.plugged - memory.base - region.size
+        return region.size < region.requested and others + region.requested == extra
 
     def _check_host(self, before: Memory) -> None:
         most = self._update.site.facts.memory

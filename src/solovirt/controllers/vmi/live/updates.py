@@ -84,9 +84,9 @@ class LiveUpdates:
         self._jobs.start(uid, self._apply(vmi, instance, machine))
 
     def retry(self, uid: str) -> None:
-        """Something happened that may help where an attempt failed."""
+        """Something happened that may help where an attempt failed, or undo what was done."""
         machine = self._machines.get(uid)
-        if machine is not None and any(report.conditions for report in machine.reports.values()):
+        if machine is not None and any(report != NOTHING for report in machine.reports.values()):
             machine.due = time.monotonic()
             self._wake(uid)
 
