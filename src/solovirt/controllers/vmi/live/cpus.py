@@ -83,7 +83,9 @@ class _Change:
         return self._done(surplus)
 
     def _done(self, surplus: Sequence[Place]) -> Report:
-        return Report(topology=self._topology(self._sockets), again=PARKED_AGAIN if surplus and self._emulated else None)
+        return Report(
+            topology=self._topology(self._sockets), again=PARKED_AGAIN if surplus and self._emulated else None
+        )
 
     async def _is_right(self, surplus: Sequence[Place]) -> bool:
         """Whether nothing is to be done, where no vCPU is missing. The guest of an emulated machine is asked what it
