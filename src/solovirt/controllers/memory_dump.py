@@ -161,9 +161,10 @@ class MemoryDumps:
         vm = self._objects.find(VMS, *key)
         vmi = self._targets.vmi_of(vm) if vm is not None else None
         for uid, left in self._records.all().items():
-            if (left.namespace, left.name) == key and (vmi is None or vmi.metadata.uid != uid):
-                await asyncio.to_thread(_discard, self._partial(left))
-                await self._records.drop(uid)
+            if (left.namespace, left.name) == key and not (
+                vmi and vmi.metadata.uid == uid and self._machines.known(uid)
+            ):
+                await self._forget(uid, left)
         if vm is None or vm.status.memory_dump_request is None:
             return
         try:
@@ -189,11 +190,7 @@ class MemoryDumps:
                     await _see_through(instance, listener)
                 await asyncio.to_thread(_publish, partial, target)
         except SolovirtError:
-            try:
-                await asyncio.to_thread(_discard, partial)
-            finally:
-                # Or it would be begun again at once, for ever.
-                await self._records.drop(instance.uid)
+            await self._forget(instance.uid, record)
             raise
         await self._annotate(record.namespace, record.claim, record.file)
         self._site.events.normal(vmi, "MemoryDumped", f"The guest's memory is in claim {record.claim}: {record.file}")
@@ -203,6 +200,14 @@ class MemoryDumps:
 
         await self._tell(key, completed)
         await self._records.drop(instance.uid)
+
+    async def _forget(self, uid: str, record: DumpRecord) -> None:
+        """What is left of a dump that has no end."""
+        try:
+            await asyncio.to_thread(_discard, self._partial(record))
+        finally:
+            # Or it would be tried again at once, for ever.
+            await self._records.drop(uid)
 
     async def _begin(self, vmi: VirtualMachineInstance, instance: Instance, record: DumpRecord) -> None:
         await self._records.put(instance.uid, record)

@@ -44,8 +44,13 @@ _REFUSED_HMP: dict[str, str] = {
 }
 _OURS = re.compile(r"(char(monitor|serial|channel|net-|redir)|chr(tpm|-vu-fs-)).*")
 """Connections that solovirt made for a machine, as compile names them."""
-_SENSITIVE = re.compile(r"(?i)pass(word|phrase|wd)|secret|token|(^|[-_])key$|^data$|^rawdata$|^auth")
-_SENSITIVE_HMP = re.compile(r"(?i)passw|secret|^sev")
+_SENSITIVE = re.compile(r"(?i)pass(word|phrase|wd)|secret|token|cookie|(^|[-_])key$|^data$|^rawdata$|^auth")
+_SENSITIVE_HMP = re.compile(r"(?i)passw|secret|cookie|^sev|^sendkey$|^(raw)?data$|data=")
+_TYPED = frozenset(("send-key", "input-send-event"))
+"""What somebody types may be a password."""
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_NO_SECRETS = re.compile(r"/machine(/.*)?")
+"""What is below it has no secrets; /objects has, and partial paths lead there."""
 
 
 class Right(Enum):
@@ -80,10 +85,14 @@ def shown(command: str, arguments: JsonObject, limit: int = 400) -> str:
     if command == HMP:
         line = get_str(arguments, "command-line")
         words = line.split()
-        hidden = any(_SENSITIVE_HMP.search(word) for word in words[:3])
-        return printable(f"{HMP} {words[0]} {HIDDEN}" if hidden else f"{HMP} {line}", limit)
-    parts = [f"{key}={_shown(value)}" for key, value in _without_secrets(arguments).items()]
-    return printable(" ".join([command, *parts]), limit)
+        hidden = any(_SENSITIVE_HMP.search(word) for word in words)
+        return _printed(f"{HMP} {_word(words[0])} {HIDDEN}" if hidden else f"{HMP} {line}", limit)
+    if command in _TYPED:
+        return f"{command} {HIDDEN}"
+    known = _without_secrets(arguments)
+    if command == "qom-set" and _SENSITIVE.search(get_str(arguments, "property")):
+        known["value"] = HIDDEN
+    return _printed(" ".join([command, *(f"{key}={_shown(value)}" for key, value in known.items())]), limit)
 
 
 def _why_not(command: str, arguments: JsonObject) -> str:
@@ -97,6 +106,10 @@ def _why_not(command: str, arguments: JsonObject) -> str:
         return _CHANNEL
     if command == "qom-get" and _SENSITIVE.search(get_str(arguments, "property")):
         return _SECRET
+    if command == "qom-list-get":
+        paths = get_list(arguments, "paths")
+        told = all(isinstance(path, str) and _NO_SECRETS.fullmatch(path) for path in paths)
+        return "" if told else _SECRET
     if command == "transaction":
         kinds = [get_str(one, "type") for one in get_list(arguments, "actions") if isinstance(one, dict)]
         return next((_REFUSED[kind] for kind in kinds if kind in _REFUSED), "")
@@ -105,14 +118,22 @@ def _why_not(command: str, arguments: JsonObject) -> str:
 
 def _why_not_hmp(line: str) -> str:
     word = _word(line)
-    if word in ("chardev-change", "chardev-remove") and any(_OURS.fullmatch(one) for one in line.split()[1:]):
+    # QEMU takes words in quotes, too, with backslashes in them.
+    words = re.sub(r"[\"\\]", "", line).split()[1:]
+    if word in ("chardev-change", "chardev-remove") and any(_OURS.fullmatch(one) for one in words):
         return _CHANNEL
+    if word == "qom-get" and any(_SENSITIVE.search(one) for one in words):
+        return _SECRET
     return _REFUSED_HMP.get(word, "")
 
 
 def _word(line: str) -> str:
     """QEMU takes one command from a line; its name ends at a space or at a slash."""
     return re.split(r"[\s/]", line, maxsplit=1)[0]
+
+
+def _printed(text: str, limit: int) -> str:
+    return printable(_CREDENTIALS.sub(HIDDEN, text), limit)
 
 
 def _is_ours(instance: Json) -> bool:
