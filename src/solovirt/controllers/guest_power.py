@@ -16,13 +16,17 @@ from solovirt.controllers.targets import Targets
 from solovirt.hypervisor.happenings import Listener
 from solovirt.hypervisor.instance import Instance
 from solovirt.hypervisor.model import RunState
-from solovirt.kit.errors import TimedOut, Unavailable
+from solovirt.kit.errors import GuestError, SolovirtError, TimedOut, Unavailable
 from solovirt.kit.json import Json
 
 Mode = Literal["ram", "disk", "hybrid"]
 _SIGNS = {"ram": ("SUSPEND",), "hybrid": ("SUSPEND",), "disk": ("SUSPEND_DISK", "SHUTDOWN")}
 """QMP events that say that it has happened. A guest on disk is switched off."""
 WAKEUP_PATIENCE = 10.0
+_VIRTIO_MEM = (
+    "Linux does not suspend with a virtio-mem device, which this machine has for memory hotplug; the annotation"
+    " solovirt.io/memory-hotplug: pc-dimm in spec.template.metadata leaves it away at the next start"
+)
 
 
 class GuestPower:
@@ -45,6 +49,10 @@ class GuestPower:
             if mode != "disk":
                 await _check_wakeup(name, instance)
             await self._suspend(name, instance, mode, timeout)
+        except GuestError as error:
+            if error.reason == "CommandFailed" and await _has_virtio_mem(instance):
+                error.hint = _VIRTIO_MEM
+            raise
         finally:
             self._falling_asleep.discard(instance.uid)
 
@@ -93,6 +101,14 @@ async def _seen(listener: Listener, names: tuple[str, ...]) -> None:
         with contextlib.suppress(TimedOut):
             if (await listener.next(60))[0] in names:
                 return
+
+
+async def _has_virtio_mem(instance: Instance) -> bool:
+    try:
+        found = await instance.qmp("query-memory-devices")
+    except SolovirtError:
+        return False
+    return isinstance(found, list) and any(isinstance(one, dict) and one.get("type") == "virtio-mem" for one in found)
 
 
 async def _check_wakeup(name: str, instance: Instance) -> None:

@@ -11,7 +11,9 @@ from solovirt.controllers.site import Site
 from solovirt.controllers.vm import factory
 from solovirt.controllers.vmi.reconciler import VirtualMachineInstances
 from solovirt.hypervisor.instance import Instance
+from solovirt.hypervisor.model import RunState
 
+_INSTALL = "install and start qemu-guest-agent in the guest"
 VMS, VMIS = registry.VIRTUAL_MACHINES, registry.VIRTUAL_MACHINE_INSTANCES
 
 
@@ -55,6 +57,7 @@ class Targets:
             raise conflict(name, "VMI is not running", refusals.VMI)
         if not instance.agent.connected:
             error = conflict(name, refusals.NO_AGENT, refusals.VMI)
-            error.hint = "install and start qemu-guest-agent in the guest"
+            asleep = instance.run_state is RunState.SUSPENDED
+            error.hint = "the guest is suspended: `solovirt guest wakeup` wakes it up" if asleep else _INSTALL
             raise error
         return instance

@@ -52,10 +52,11 @@ _SUSPEND = "the guest needs systemd, pm-utils, or the mode in its /sys/power/sta
 
 def hint(command: str, reason: str, text: str) -> str:
     """What may help against an error that an agent answered ``command`` with; ``text`` is what it said."""
+    if command in WINDOWS_ONLY and reason in ("CommandDisabled", "CommandNotFound"):
+        # Once thawed, a Linux agent goes on saying that these are off because it is frozen.
+        return "only Windows agents have it"
     if "frozen" in text and reason == "CommandDisabled":
         return "its file systems are frozen: `solovirt guest thaw` lets them go on"
-    if command in WINDOWS_ONLY and reason in ("CommandDisabled", "CommandNotFound"):
-        return "only Windows agents have it"
     if reason == "CommandDisabled":
         return _ENABLE
     if reason == "CommandNotFound":

@@ -11,7 +11,7 @@ import logging
 import socket
 from collections.abc import Callable
 
-from solovirt.hypervisor import pinning, sockets
+from solovirt.hypervisor import pinning, sockets, waking
 from solovirt.hypervisor.agent import GuestAgent
 from solovirt.hypervisor.console import ConsoleSession
 from solovirt.hypervisor.forward import Forwards
@@ -87,7 +87,7 @@ class Instance:
 
     async def wakeup(self) -> None:
         """Let a guest that suspended itself to RAM go on; ``GuestError`` when it did not, or cannot be woken."""
-        await self.qmp("system_wakeup")
+        await waking.wake(self)
 
     async def status(self) -> RunState:
         """Ask QEMU."""

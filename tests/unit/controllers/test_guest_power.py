@@ -14,7 +14,7 @@ from solovirt.controllers.targets import Targets
 from solovirt.hypervisor.happenings import Happenings
 from solovirt.hypervisor.model import RunState
 from solovirt.kit.errors import Conflict, GuestError, TimedOut, Unavailable
-from solovirt.kit.json import Json, JsonObject
+from solovirt.kit.json import Json
 
 HERE = ("default", "vm")
 Answer = Callable[["Machine"], Awaitable[None]]
@@ -28,6 +28,7 @@ class Machine:
         self.happenings = Happenings()
         self.run_state = RunState.RUNNING
         self.wakeup_support = True
+        self.memory: list[str] = ["dimm"]
         self.commands: list[tuple[str, float]] = []
         self._answer = answer
 
@@ -41,7 +42,10 @@ class Machine:
         await self._answer(self)
         return {}
 
-    async def qmp(self, command: str) -> JsonObject:
+    async def qmp(self, command: str) -> Json:
+        if command == "query-memory-devices":
+            return [{"type": kind} for kind in self.memory]
+        assert command == "query-current-machine"
         return {"wakeup-suspend-support": self.wakeup_support}
 
     async def wakeup(self) -> None:
@@ -91,6 +95,16 @@ async def test_what_the_guest_said() -> None:
     for _ in range(2):
         with pytest.raises(GuestError, match="no swap"):
             await used.suspend(*HERE, "disk", timeout=5)
+
+
+@pytest.mark.parametrize("memory", ["dimm", "virtio-mem"])
+async def test_linux_with_virtio_mem_does_not_sleep(memory: str) -> None:
+    failure = GuestError("child process has failed to suspend", reason="CommandFailed", hint="swap")
+    machine = Machine(happens(then=failure))
+    machine.memory.append(memory)
+    with pytest.raises(GuestError) as caught:
+        await power(machine).suspend(*HERE, "ram", timeout=5)
+    assert ("memory-hotplug: pc-dimm" in caught.value.hint) == (memory == "virtio-mem")
 
 
 async def test_silence() -> None:

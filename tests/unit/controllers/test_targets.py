@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from solovirt.controllers.targets import Targets
+from solovirt.hypervisor.model import RunState
 from solovirt.kit.errors import Conflict, NotFound
 from tests.unit.controllers.lab import VMIS, Lab, lone_vmi, refused
 
@@ -54,5 +55,9 @@ async def test_a_machine_with_an_agent(lab: Lab, targets: Targets) -> None:
     with pytest.raises(Conflict, match=f'on {VMI} "vm": VMI does not have guest agent connected ') as caught:
         targets.with_agent(*HERE)
     assert "qemu-guest-agent" in caught.value.hint
+    lab.host.machine.run_state = RunState.SUSPENDED
+    with pytest.raises(Conflict) as caught:
+        targets.with_agent(*HERE)
+    assert "guest wakeup" in caught.value.hint
     lab.host.machine.connect_agent()
     assert targets.with_agent(*HERE) is lab.host.machine
