@@ -101,7 +101,9 @@ class Machine:
         self._objects_add({"id": f"memdimm{number}", "size": size})
         self._dimm_add({"id": f"dimm{number}", "memdev": f"memdimm{number}"})
 
-    async def qmp(self, command: str, arguments: JsonObject | None = None, *, timeout: float = 30) -> Json:
+    async def qmp(  # noqa: PLR0911  (one for each query)
+        self, command: str, arguments: JsonObject | None = None, *, timeout: float = 30
+    ) -> Json:
         await asyncio.sleep(0)
         given = arguments or {}
         match command:
@@ -142,21 +144,21 @@ class Machine:
                 del self.objects[name]
             case "device_add" if given["driver"] == "pc-dimm":
                 self._dimm_add(given)
-                self._soon(self._answer, name, INSERT)
+                self._soon(name, INSERT)
             case "device_add":
                 number = int(name.removeprefix("vcpu"))
                 assert number not in self.vcpus, "twice"
                 self.vcpus[number] = _PERIPHERAL + name
-                self._soon(self._answer, name, INSERT)
+                self._soon(name, INSERT)
             case "device_del":
                 assert name in self.dimms or get_str(given, "id") in self.vcpus.values(), name
-                self._soon(self._answer, name, EJECT)
+                self._soon(name, EJECT)
             case _:
                 raise AssertionError(command)
         return {}
 
-    def _soon(self, call: Callable[..., None], *arguments: object) -> None:
-        asyncio.get_running_loop().call_soon(call, *arguments)
+    def _soon(self, name: str, source: int) -> None:
+        asyncio.get_running_loop().call_soon(self._answer, name, source)
 
     # The guest
 
@@ -217,7 +219,8 @@ class Machine:
         found: list[Json] = [{"type": "dimm", "data": data} for data in self.dimms.values()]
         if (one := self.region) is not None:
             data: JsonObject = {"id": one.device, "size": one.size, "requested-size": one.requested}
-            found.append({"type": "virtio-mem", "data": data | {"max-size": one.maximum, "block-size": one.block}})
+            data |= {"max-size": one.maximum, "block-size": one.block, "memaddr": one.address}
+            found.append({"type": "virtio-mem", "data": data})
         return found
 
     def _list(self, path: str) -> Json:

@@ -48,7 +48,7 @@ async def _memory(instance: Instance, requested: int | None) -> JsonObject:
     memory, blocks = await memorydevices.read(instance), await memorydevices.blocks(instance)
     return {
         "atBoot": memory.base,
-        "requested": requested,
+        "requested": memory.rounded(requested) if requested is not None else None,
         "plugged": memory.plugged,
         "virtioMem": memory.region.size if memory.region is not None else None,
         "dimms": [dimm.size for dimm in memory.dimms],

@@ -60,6 +60,11 @@ class Memory:
         """All that the guest has or could have."""
         return self.base + (self.region.size if self.region else 0) + sum(dimm.size for dimm in self.dimms)
 
+    def rounded(self, size: int) -> int:
+        """The least that the guest can have which is not less than ``size``: virtio-mem grows by whole blocks."""
+        unit = self.region.block if self.region else 1
+        return self.base + -(-(size - self.base) // unit) * unit if size > self.base else size
+
 
 async def read(instance: Instance) -> Memory:
     """What the machine has now."""

@@ -43,6 +43,12 @@ async def test_what_there_is(machine: Machine) -> None:
     assert (await memorydevices.read(Machine().instance)).plugged == 1024 * MIB
 
 
+async def test_virtio_mem_grows_by_whole_blocks(machine: Machine) -> None:
+    found = await memorydevices.read(machine.instance)
+    assert [found.rounded(size * MIB) // MIB for size in (512, 1023, 1024, 1025, 1026)] == [512, 1023, 1024, 1026, 1026]
+    assert (await memorydevices.read(Machine().instance)).rounded(1025 * MIB) == 1025 * MIB, "no device, no blocks"
+
+
 @pytest.mark.parametrize("told", [True, False, None])
 async def test_whether_the_guest_has_a_driver(machine: Machine, told: bool | None) -> None:
     machine.driver = told

@@ -55,6 +55,7 @@ class _Change:
 
     async def run(self) -> Report:
         before = await memorydevices.read(self._instance)
+        self._wanted = before.rounded(self._wanted)
         extra = max(self._wanted - before.base, 0)
         region = before.region
         if before.base + extra == before.plugged and (region is None or region.requested == region.size):

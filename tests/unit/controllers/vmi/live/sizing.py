@@ -77,6 +77,7 @@ async def desk(lab: Lab, machine: Machine, monkeypatch: pytest.MonkeyPatch, *, m
         for name in vars(module):
             if name.endswith("_TIMEOUT") or name in ("PATIENCE", "BACK"):
                 monkeypatch.setattr(module, name, MOMENT)
+    monkeypatch.setattr(dimms.settle, "__defaults__", (MOMENT,))
     monkeypatch.setattr(cpus._Change._online, "__defaults__", (MOMENT,))
     made = lone_vmi()
     made.spec.domain.memory = Memory(guest="1Gi", max_guest=most)
