@@ -273,8 +273,13 @@ def report(error: SolovirtError) -> None:
     several = len(error.causes) > 1
     text = f"{len(error.causes)} things are wrong:" if several else error.message
     place = f"{error.field}: " if error.field and error.field not in text and not several else ""
-    print(f"{source}{kind}: {place}{text}", file=sys.stderr)
+    _say(f"{source}{kind}: {place}{text}")
     for cause in error.causes if several else ():
-        print(f"  * {named(cause)}", file=sys.stderr)
+        _say(f"  * {named(cause)}")
     if error.hint:
-        print(f"  {error.hint}", file=sys.stderr)
+        _say(f"  {error.hint}")
+
+
+def _say(text: str) -> None:
+    """A guest may have had a say in it: lines, and nothing that a terminal obeys."""
+    print("".join(char if char == "\n" or char.isprintable() else " " for char in text), file=sys.stderr)

@@ -14,6 +14,8 @@ from solovirt.kit.errors import GuestError
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LARGEST = 16384
 """Pixels of a side: no display adapter has more."""
+MOST_CHUNKS = 65536
+"""QEMU writes 8 KiB of a picture in each."""
 
 _CHUNK = struct.Struct(">I4s")
 _HEADER = struct.Struct(">IIBBBBB")
@@ -29,7 +31,7 @@ def checked(data: bytes) -> bytes:
         raise _broken("it is no PNG")
     place = len(SIGNATURE)
     first = True
-    while True:
+    for _ in range(MOST_CHUNKS):
         if place + _CHUNK.size > len(data):
             raise _broken("it breaks off")
         length, kind = _CHUNK.unpack_from(data, place)
@@ -44,6 +46,7 @@ def checked(data: bytes) -> bytes:
         place = end + 4
         if kind == b"IEND":
             return data[:place]
+    raise _broken("it has too many parts")
 
 
 def from_ppm(data: bytes) -> bytes:

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from solovirt.cli.main import COMMANDS, GROUPS, main, report, split_verb
-from solovirt.kit.errors import Cause, HostError, Invalid
+from solovirt.kit.errors import Cause, GuestError, HostError, Invalid
 from tests.support.apiserver import FakeApi, status
 from tests.unit.cli.conftest import Run
 
@@ -78,3 +78,9 @@ def test_get_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_nothing_in_a_message_drives_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    report(GuestError("the guest\x1b[2J said\x9b31m\nmore", reason="x", hint="do\x07 this\u202e"))
+    said = capsys.readouterr().err
+    assert said == "error: the guest [2J said 31m\nmore\n  do  this \n"

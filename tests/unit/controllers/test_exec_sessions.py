@@ -77,3 +77,30 @@ async def test_a_guest_that_falls_asleep_at_the_end_does_not_stop_the_daemon(lab
 async def nothing() -> AsyncIterator[bytes]:
     return
     yield b""
+
+
+class Endless(MemoryAgent):
+    """The program is over, and its output never ends."""
+
+    reads = 0
+
+    def _file_read(self, arguments: JsonObject) -> Json:
+        self.reads += 1
+        return {"count": 3, "buf-b64": "YWJj", "eof": False}
+
+
+async def test_output_without_end_is_read_as_fast_as_it_is_taken(lab: Lab) -> None:
+    await lab.create("Always")
+    agent = Endless()
+    lab.host.machine.agent = agent  # type: ignore[assignment]
+    agent.quick = 0
+    execs = lab.manager.operations.guest_work.execs
+    session = await execs.start("default", "vm", StreamRequest(("yes",)), nothing())
+    frames = session.frames()
+    for _ in range(20):
+        assert await anext(frames) == ExecFrame("stdout", b"abc")
+    await asyncio.sleep(0.05)
+    assert agent.reads == 20, "nothing is read ahead, so nothing is kept"
+    await session.close()
+    await execs._closing.wait()
+    assert agent.handles == {} and await execs.list("default", "vm") == []

@@ -109,3 +109,23 @@ async def test_media(lab: Lab, operations: VolumeOperations) -> None:
     with pytest.raises(BadRequest, match="exactly one source"):
         empty = HotplugVolumeSource()
         await operations.change_medium("default", "vm", MediumOptions(disk="cd", volume_source=empty))
+
+
+@pytest.mark.parametrize("claim", ["../other/claim", "other/claim", "..", "/etc/passwd", "Claim", "a" * 254])
+async def test_claims_that_would_be_somewhere_else(lab: Lab, operations: VolumeOperations, claim: str) -> None:
+    await lab.create()
+    before = lab.vm().spec.template.spec
+    with pytest.raises(Invalid):
+        await operations.add("default", "vm", adding("d", claim))
+    assert lab.vm().spec.template.spec == before
+
+
+async def test_a_claim_of_another_namespace_is_not_found(lab: Lab, operations: VolumeOperations) -> None:
+    await lab.create()
+    await lab.settle()
+    asked: list[tuple[str, str]] = []
+    find = lab.objects.find
+    lab.objects.find = lambda kind, namespace, name: asked.append((namespace, name)) or find(kind, namespace, name)  # type: ignore[method-assign, func-returns-value, assignment, return-value]
+    await operations.add("default", "vm", adding("d", "theirs"))
+    await lab.settle()
+    assert {namespace for namespace, name in asked if name == "theirs"} == {"default"}
