@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from solovirt.api import registry
 from solovirt.controllers.guest_operations import GuestOperations
 from solovirt.hypervisor.model import ExecResult
 from solovirt.kit.errors import BadRequest, Conflict, NotFound
+from solovirt.kit.json import JsonObject
 from tests.unit.controllers.lab import FakeAgent, Lab
 
 HERE = ("default", "vm")
@@ -59,3 +61,16 @@ async def test_a_program_gets_what_was_asked_for(lab: Lab, monkeypatch: pytest.M
     with pytest.raises(BadRequest, match="at least one word") as caught:
         await guest(lab).guest_exec(*HERE, Request(command=()))
     assert caught.value.field == "command"
+
+
+async def test_what_an_agent_is_told_is_in_no_log_and_no_event(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    await lab.create("Always")
+    lab.host.machine.connect_agent()
+    told: JsonObject = {"username": "root", "password": "Z2VoZWlt", "crypted": False}
+    await guest(lab).agent_command(*HERE, "guest-set-user-password", told, timeout=3)
+    await lab.manager.operations.machine.send_keys(*HERE, ["g", "e"], text="heim")
+    await lab.settle()
+    events = "".join(event.message for event in lab.objects.list(registry.EVENTS).items)
+    assert "Z2VoZWlt" not in caplog.text + events and "heim" not in caplog.text + events
+    assert events, "there are some"
