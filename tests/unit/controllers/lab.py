@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -33,6 +34,7 @@ from solovirt.host.model.bindings import DiskImage, KernelBinding, VolumeBinding
 from solovirt.host.volumes.prepare import Context, Volumes
 from solovirt.hypervisor.agent_info import AgentInfo, IpAddress, OsInfo, SupportedCommand
 from solovirt.hypervisor.agent_info import Interface as GuestInterface
+from solovirt.hypervisor.happenings import Happenings
 from solovirt.hypervisor.model import EventKind, Identity, InstanceEvent, Launch, RunState
 from solovirt.kit.errors import GuestError, HostError, SolovirtError
 from solovirt.kit.json import Json, JsonObject
@@ -85,6 +87,18 @@ class FakeInstance:
         self.calls: list[str] = []
         self.replies: dict[str, Json] = {}
         """To QMP commands; [] to all others."""
+        self.happenings = Happenings()
+        self.handed: list[int] = []
+        """Descriptors that were handed over; a test closes them."""
+
+    async def status(self) -> RunState:
+        return self.run_state
+
+    async def getfd(self, name: str, descriptor: int) -> None:
+        self.handed.append(os.dup(descriptor))
+
+    def expect_stop(self, state: RunState | None) -> None:
+        self.calls.append(f"expect {state}")
 
     async def qmp(self, command: str, arguments: JsonObject | None = None, *, timeout: float = 0) -> Json:
         self.calls.append(command)

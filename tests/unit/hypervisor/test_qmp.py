@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import socket
 from collections.abc import Awaitable, Callable
 
@@ -174,3 +175,48 @@ async def test_nonsense_where_text_was_expected(value: bytes) -> None:
         assert await qmp.query_status() is RunState.UNKNOWN
         assert await qmp.query_uuid() == ""
         await qmp.disconnect()
+
+
+async def test_handing_over_a_descriptor() -> None:
+    async def handler(name: str, arguments: JsonObject, writer: asyncio.StreamWriter) -> bytes:
+        return b'{"return": {"fdset-id": 3}, "id": %s}\n'
+
+    async with Qemu(handler) as qemu:
+        qmp = await qemu.connect()
+        read, write = os.pipe()
+        received: list[int] = []
+
+        # asyncio's streams would throw the descriptor away.
+        qemu.task.cancel()
+        await asyncio.wait({qemu.task})
+        qemu.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        asking = asyncio.create_task(qmp.hand_over(write, "add-fd", {"opaque": "x"}))
+        raw = socket.socket(fileno=os.dup(qemu.writer.get_extra_info("socket").fileno()))
+        text = b""
+        while b"}" not in text:
+            await asyncio.sleep(0.01)
+            try:
+                data, found, _, _ = socket.recv_fds(raw, 65536, 4)
+            except BlockingIOError:
+                continue
+            text += data
+            received += found
+        request = json.loads(text)
+        assert (request["execute"], request["arguments"]) == ("add-fd", {"opaque": "x"})
+        raw.send(b'{"return": {"fdset-id": 3}, "id": %s}\n' % json.dumps(request["id"]).encode())
+        assert await asking == {"fdset-id": 3}
+        (theirs,) = received
+        os.write(theirs, b"hello")
+        assert os.read(read, 9) == b"hello"
+        for descriptor in (read, write, theirs):
+            os.close(descriptor)
+        raw.close()
+        await qmp.disconnect()
+
+
+async def test_handing_over_without_a_connection() -> None:
+    async with Qemu(replying(b'{"return": {}, "id": %s}\n')) as qemu:
+        qmp = await qemu.connect()
+        await qmp.disconnect()
+        with pytest.raises(Unavailable):
+            await qmp.hand_over(0, "getfd", {"fdname": "x"})

@@ -130,3 +130,16 @@ def test_agent_port_open_of_nonsense() -> None:
 def test_event_of() -> None:
     assert event_of({"event": "STOP", "timestamp": {}}) == ("STOP", {})
     assert event_of({"event": 5, "data": "x"}) == ("", {})
+
+
+def test_a_stop_of_our_own_making() -> None:
+    tracker = StateTracker()
+    tracker.set(RunState.RUNNING)
+    tracker.expect(RunState.SAVE_VM)
+    assert tracker.apply("STOP", {}) == Happening("paused", "save-vm")
+    assert tracker.state is RunState.SAVE_VM
+    tracker.apply("RESUME", {})
+    tracker.expect(RunState.SAVE_VM)
+    tracker.expect(None)
+    tracker.apply("STOP", {})
+    assert tracker.state is RunState.PAUSED
