@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from solovirt.kit.jsontypes import Json, JsonObject, get_int, get_list, get_object
 from solovirt.kit.quantity import format_bytes, to_bytes
@@ -11,13 +12,16 @@ from solovirt.kit.quantity import format_bytes, to_bytes
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """``path`` is below ``spec.domain``; ``key`` the part of the ``resources`` subresource; ``plugged`` reads the
-    status of a VMI (sockets, bytes); ``unit`` writes a count of the subresource."""
+    """``path`` is below ``spec.domain``; ``key`` the part of the ``resources`` subresource; ``plugged`` and
+    ``requested`` read the status of a VMI (sockets, bytes); ``unit`` writes a count of the subresource. The machine may
+    round what was wanted up to a multiple of ``step``."""
 
     key: str
     path: tuple[str, str]
     kind: str
     plugged: Callable[[JsonObject], int]
+    requested: Callable[[JsonObject], int]
+    step: int
     unit: Callable[[int], str]
 
     def asked(self, spec: JsonObject) -> Json:
@@ -30,6 +34,11 @@ class Resource:
 
     def same(self, one: Json, other: Json) -> bool:
         return _amount(one) == _amount(other)
+
+    def reached(self, vmi: JsonObject, wanted: int | str) -> bool:
+        """Whether the machine has what was wanted."""
+        rounded = self.requested(vmi)
+        return self.plugged(vmi) == rounded and 0 <= rounded - to_bytes(wanted) < self.step
 
     def arrived(self, sizes: JsonObject) -> bool:
         """Whether the guest uses what was wanted; one that does not tell is believed."""
@@ -51,12 +60,16 @@ def _sockets(vmi: JsonObject) -> int:
     return get_int(get_object(get_object(vmi, "status"), "currentCPUTopology"), "sockets")
 
 
-def _bytes(vmi: JsonObject) -> int:
-    return _amount(get_object(get_object(vmi, "status"), "memory").get("guestCurrent")) or 0
+def _bytes(key: str, vmi: JsonObject) -> int:
+    return _amount(get_object(get_object(vmi, "status"), "memory").get(key)) or 0
 
 
-CPU = Resource("cpu", ("cpu", "sockets"), "HotVCPUChange", _sockets, str)
-MEMORY = Resource("memory", ("memory", "guest"), "HotMemoryChange", _bytes, format_bytes)
+_BLOCK = 2 * 1024**2
+"""The unit in which virtio-mem grows; with larger pages whole pages are asked for."""
+
+CPU = Resource("cpu", ("cpu", "sockets"), "HotVCPUChange", _sockets, _sockets, 1, str)
+_CURRENT, _REQUESTED = partial(_bytes, "guestCurrent"), partial(_bytes, "guestRequested")
+MEMORY = Resource("memory", ("memory", "guest"), "HotMemoryChange", _CURRENT, _REQUESTED, _BLOCK, format_bytes)
 
 
 def condition(vmi: JsonObject, resource: Resource) -> JsonObject:

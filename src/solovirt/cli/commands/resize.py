@@ -139,7 +139,7 @@ class _Change:
                 if instance is None:
                     raise GuestError(f"{self._name} has ended meanwhile")
                 found = condition(instance, self._resource)
-                if not found and self._resource.plugged(instance) == to_bytes(self._size()):
+                if not found and self._resource.reached(instance, self._size()):
                     self._wait_for_guest(progress)
                     return
                 new = found != self._before or time.monotonic() > began + _SETTLED
