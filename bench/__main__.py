@@ -10,7 +10,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from bench import adopt, agent, boot, cli, compiling, idle, polling, start
+from bench import adopt, agent, boot, cli, compiling, hotplug, idle, polling, start
 from bench.harness import Measure
 
 BENCHES = {
@@ -22,6 +22,7 @@ BENCHES = {
     "compile": compiling.run,
     "polling": polling.run,
     "agent": agent.run,
+    "hotplug": hotplug.run,
 }
 RESULTS = Path(__file__).parent / "results/latest.json"
 

@@ -110,10 +110,7 @@ def guest(system: System) -> str:
 
 
 def test_a_guest_that_follows_its_manifest(system: System, guest: str) -> None:
-    for step in (
-        paused,
-        reboot_and_restart,
-    ):
+    for step in (up_and_down, commands, two_clients, beyond, rounds, paused, reboot_and_restart):
         began = time.monotonic()
         step(system, guest)
         print(f"{step.__name__}: {time.monotonic() - began:.1f} s")
