@@ -17,7 +17,7 @@ from solovirt.kit.json import clone
 from tests.support.resizable import Machine
 from tests.unit.controllers.lab import VMIS, Lab, lone_vmi
 
-MOMENT = 0.03
+MOMENT = 0.06
 """Seconds for which a guest is waited for here."""
 
 

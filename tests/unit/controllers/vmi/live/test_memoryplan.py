@@ -70,7 +70,7 @@ def test_there_may_be_no_way(memory: Memory, virtio: bool, slots: bool, said: st
 
 
 def test_dimms_come_in_steps() -> None:
-    with pytest.raises(GuestError, match="100Mi cannot be added.*in steps of 128Mi"):
+    with pytest.raises(GuestError, match=r"100Mi cannot be added.*in steps of 128Mi"):
         plan(has(), 100 * MIB, virtio=False, slots=True)
 
 
