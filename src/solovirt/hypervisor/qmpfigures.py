@@ -77,7 +77,7 @@ def _guest(reply: Json) -> GuestMemory | None:
 
 
 def _count(value: JsonObject, key: str) -> int:
-    return max(get_int(value, key), 0)
+    return min(max(get_int(value, key), 0), _UNKNOWN)
 
 
 def _known(value: JsonObject, key: str) -> int | None:

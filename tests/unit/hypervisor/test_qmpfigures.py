@@ -99,3 +99,10 @@ JSON = st.recursive(
 def test_no_reply_is_an_error(first: Json, second: Json, third: Json) -> None:
     qmpfigures.disks(first)
     qmpfigures.memory(first, second, third)
+
+
+def test_numbers_without_end_are_cut() -> None:
+    (disk,) = qmpfigures.disks([{"qdev": "ua-d", "stats": {"rd_bytes": 10**300, "wr_bytes": -1}}])
+    assert (disk.read_bytes, disk.write_bytes) == (1 << 63, 0)
+    found = qmpfigures.memory({"base-memory": 10**300}, {"actual": 10**300}, None)
+    assert found is not None and (found.domain, found.balloon) == (1 << 63, None)
