@@ -125,3 +125,27 @@ def test_it_ends_with_qemu(monkeypatch: pytest.MonkeyPatch) -> None:
         assert asked == []
     finally:
         os.close(read)
+
+
+@pytest.mark.parametrize("flood", [b"\n" * 4096, b"x" * 4096, b'\xff{"return": 0}\n' * 200])
+def test_an_agent_that_never_ends_costs_no_more_than_its_time(monkeypatch: pytest.MonkeyPatch, flood: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    stop = threading.Event()
+
+    def pour() -> None:
+        with contextlib.suppress(OSError):
+            while not stop.is_set():
+                theirs.sendall(flood)
+
+    thread = threading.Thread(target=pour, daemon=True)
+    thread.start()
+    monkeypatch.setattr(thaw, "connect", lambda path, pid, patience: ours)
+    try:
+        began = time.monotonic()
+        assert not thaw.thawed("/x", 1, 0.2)
+        assert time.monotonic() - began < 5
+    finally:
+        stop.set()
+        ours.close()
+        theirs.close()
+        thread.join(5)
