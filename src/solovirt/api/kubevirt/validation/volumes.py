@@ -131,7 +131,7 @@ def _check_more_sources(causes: Causes, volume: Volume, field: str) -> None:
         check_reference(causes, volume.service_account.service_account_name, name)
     if volume.memory_dump is not None:
         place = f"{field}.memoryDump"
-        text = "is set by the memorydump subresource alone, which solovirt does not have"
+        text = "is set by the memorydump subresource alone, which here needs no volume"
         causes.add(NOT_SUPPORTED, place, f"{place}: {text}")
     if volume.container_path is not None:
         check_file_path(causes, volume.container_path.path, f"{field}.containerPath.path")
