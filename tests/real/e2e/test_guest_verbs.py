@@ -402,11 +402,8 @@ def rebooting(system: System) -> None:
     uid, pid = system.uid("guest"), system.qemu("guest")
     system.sh("guest", "touch /run/before")
     assert system.ok("guest", "reboot", "guest") == "guest was told to reboot\n"
-    wait_until(
-        lambda: system.cli("exec", "guest", "--", "test", "!", "-e", "/run/before").code == 0,
-        60,
-        lambda: system.about("guest"),
-    )
+    look = ("agent", "guest", "guest-file-open", '{"path": "/run/before"}', "--timeout", "2s")
+    wait_until(lambda: "No such file" in solovirt(system, *look).err, 60, lambda: system.about("guest"), 0.3)
     assert (system.uid("guest"), system.qemu("guest")) == (uid, pid)
 
 
