@@ -44,7 +44,7 @@ async def test_a_manifest_becomes_a_guest_and_goes_again(home: Home) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (3, b"in", b"x\n")
     info = await operations.guest.guest_os_info("default", "hello")
     assert get_str(info, "hostname") == "hello"
-    assert isinstance((await operations.filesystem_list("default", "hello"))["items"], list)
+    assert isinstance((await operations.guest.filesystem_list("default", "hello"))["items"], list)
     explanation = await operations.explain("default", "hello")
     assert "spec.template.spec.domain.memory.guest" in str(explanation)
     log = await operations.logs("default", "hello", "serial")
