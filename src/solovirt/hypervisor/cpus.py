@@ -18,6 +18,8 @@ from solovirt.kit.errors import GuestError, TimedOut, Unavailable
 from solovirt.kit.json import JsonObject, get_int, get_object, get_str
 from solovirt.kit.text import printable
 
+ONLINE_TIMEOUT = 60.0
+"""Seconds for one CPU: Linux stops all others for it, which takes emulated ones of a busy host seconds."""
 NO_ANSWER = ""
 """What a guest said that said nothing."""
 
@@ -178,7 +180,7 @@ async def set_online(instance: Instance, numbers: Iterable[int], *, online: bool
     for number in numbers:
         vcpus: JsonObject = {"vcpus": [{"logical-id": number, "online": online}]}
         try:
-            await instance.agent.command("guest-set-vcpus", vcpus)
+            await instance.agent.command("guest-set-vcpus", vcpus, timeout=ONLINE_TIMEOUT)
         except GuestError as error:
             return printable(error.message)
     return ""
