@@ -159,7 +159,8 @@ def test_config_drive_http_import_and_claims(system: System, tmp_path: Path) -> 
     assert sh("mount -t iso9660 -o ro $(by_serial PLAIN) /mnt && ls /mnt; umount /mnt") == "key-with-spaces\ntwo"
     assert sh("nproc; cat /sys/class/net/eth0/address") == "2\n02:00:00:00:00:2a"
     assert "inet 10.0.2.2/24" in sh("ip -4 addr show dev eth0")
-    assert 200_000 < int(sh("sed -n 's/^MemTotal: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo")) <= 256 << 10
+    # A guest that may grow keeps 64 MiB for bounce buffers (docs/hotplug.md).
+    assert 140_000 < int(sh("sed -n 's/^MemTotal: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo")) <= 256 << 10
     sh("printf 'on the host' | dd of=$(by_serial HOST) conv=fsync 2>/dev/null")
     sh("printf 'claimed' | dd of=$(by_serial CLAIMED) conv=fsync 2>/dev/null")
     system.ok("stop", "drive", "--wait")
