@@ -104,6 +104,8 @@ class Manager:
         began = time.monotonic()
         await asyncio.to_thread(self._make_directories)
         self._site.events.start()
+        # A machine that is found tells at once what happened; what its reconciler needs may not be found yet.
+        self._vmis.queue.hold()
         found = await adoption.adopt_all(self._site, self._vmis)
         log.info("%d running machines found in %.2f s", found, time.monotonic() - began)
         await self.images.open()
@@ -113,6 +115,7 @@ class Manager:
         await self.operations.dumps.resume()
         for vmi in self._objects.list(registry.VIRTUAL_MACHINE_INSTANCES).items:
             self._figures.tallies.saw(vmi, began=True)
+        self._vmis.queue.resume()
         self._follow(registry.VIRTUAL_MACHINES, self._vm_changed)
         self._follow(registry.VIRTUAL_MACHINE_INSTANCES, self._vmi_changed)
         self._follow(registry.DATA_VOLUMES, self._data_volume_changed)

@@ -56,6 +56,7 @@ class HelperSet:
         self._running: list[_Running] = []
         self._tasks = TaskSet("helpers")
         self._sockets: list[str] = []
+        self._ended: list[str] = []
 
     def start(self, helpers: Sequence[Helper], run_as: tuple[int, int] | None) -> None:
         """Starts all of them. Raises ``HostError`` reason "LaunchFailed"; what was started then is still to be ended.
@@ -84,7 +85,10 @@ class HelperSet:
         self._tasks.spawn(self._watch(running), f"helper {running.name}")
 
     def watch(self) -> None:
-        """From now on a helper that ends is told."""
+        """From now on a helper that ends is told; also one that ``find`` did not find alive."""
+        ended, self._ended = self._ended, []
+        for name in ended:
+            self._tell(name, "ended while no daemon was there", 0)
         for running in self._running:
             self._tasks.spawn(self._watch(running), f"helper {running.name}")
 
@@ -96,7 +100,7 @@ class HelperSet:
         self._sockets.clear()
 
     async def find(self) -> None:
-        """Those that an earlier run of ours started. One that died meanwhile is told."""
+        """Those that an earlier run of ours started."""
         for name in await asyncio.to_thread(names, self._directory):
             path = self._directory / (name + _ENDING)
             found = await _holders(path)
@@ -105,7 +109,7 @@ class HelperSet:
                 for other in found[1:]:
                     other.release()
             elif not lock.is_held(self._directory, path.name):
-                self._tell(name, "ended while no daemon was there", 0)
+                self._ended.append(name)
 
     async def failure(self) -> HostError | None:
         """Why a launch failed, if it was for one of the helpers: its last words. One that lost QEMU exits with 0."""
@@ -139,7 +143,7 @@ class HelperSet:
         self._running = [running for running in self._running if running.name != name]
         await self._end(leaving)
         if not leaving:
-            _forget(self._directory, name)
+            await _kill(self._directory, name)
 
     async def _end(self, running: list[_Running]) -> None:
         brood = Brood(one.child for one in running)
@@ -191,13 +195,19 @@ async def kill_all(directory: Path) -> list[int]:
     """SIGKILL whatever is left of the helpers of an instance; the pids. Raises as ``lock.kill_holders``."""
     killed: list[int] = []
     for name in await asyncio.to_thread(names, directory):
-        found = await _holders(directory / (name + _ENDING))
-        brood = Brood(found)
-        for child in found:
-            child.release()
-        killed += await lock.kill_holders(directory, name=name + _ENDING)
-        brood.kill()
-        _forget(directory, name)
+        killed += await _kill(directory, name)
+    return killed
+
+
+async def _kill(directory: Path, name: str) -> list[int]:
+    """SIGKILL whoever holds a helper's lock, and its children; then the lock is forgotten."""
+    found = await _holders(directory / (name + _ENDING))
+    brood = Brood(found)
+    for child in found:
+        child.release()
+    killed = await lock.kill_holders(directory, name=name + _ENDING)
+    brood.kill()
+    _forget(directory, name)
     return killed
 
 

@@ -131,20 +131,24 @@ class Hypervisor:
 
     async def _take_over(self, identity: Identity, connection: socket.socket, child: Child) -> Instance | None:
         instance = Instance(identity, child, self._emit)
+        beside = self._beside(identity)
         try:
             # Its answer comes after pidfd_open: the process that answers is the one that the pidfd pins.
             await instance.greet(connection, timeout=GREETING_TIMEOUT)
+            # Whoever sees the instance from now on may ask which programs it has.
+            await beside.find()
             self._instances[identity.uid] = instance
+            self._helpers[identity.uid] = beside
             await instance.begin()
         except BaseException as error:
             self._instances.pop(identity.uid, None)
+            self._helpers.pop(identity.uid, None)
             await instance.release()
+            await beside.release()
             if isinstance(error, Unavailable) and await lock.is_freed(identity.directory, within=1.0):
                 await self._clear(identity)
                 return None
             raise
-        self._helpers[identity.uid] = beside = self._beside(identity)
-        await beside.find()
         beside.watch()
         return instance
 

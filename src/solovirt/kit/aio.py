@@ -102,6 +102,7 @@ class SerialQueues(Generic[K]):
         self._tasks = TaskSet(name)
         self._changed = asyncio.Event()
         self._stopped = False
+        self._held = False
 
     def __len__(self) -> int:
         """Keys that are due or being handled."""
@@ -119,6 +120,14 @@ class SerialQueues(Generic[K]):
             self.add_after(key, AFTER_ERROR)
             return
         self._ready.setdefault(key)
+        self._start_some()
+
+    def hold(self) -> None:
+        """Until ``resume``, keys are taken and none is begun."""
+        self._held = True
+
+    def resume(self) -> None:
+        self._held = False
         self._start_some()
 
     def add_after(self, key: K, seconds: float) -> None:
@@ -189,7 +198,7 @@ class SerialQueues(Generic[K]):
         self.add(key)
 
     def _start_some(self) -> None:
-        while self._ready and len(self._active) < self._workers:
+        while self._ready and len(self._active) < self._workers and not self._held:
             key = next(iter(self._ready))
             del self._ready[key]
             self._active[key] = False

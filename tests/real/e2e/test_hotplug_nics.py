@@ -261,7 +261,7 @@ def test_what_goes_while_nobody_is_there(guest: System) -> None:
     wait_until(lambda: len(sharing(guest)) == 1, 5, lambda: str(sharing(guest)))
 
 
-@pytest.mark.parametrize("pause", [0.0, 0.03])
+@pytest.mark.parametrize("pause", [0.0, 0.01, 0.03, 0.06])
 def test_the_daemon_dies_in_the_middle(guest: System, pause: float) -> None:
     for wanted, nic in ((True, "up"), (False, "absent")):
         edit(guest, nic=nic, words=wanted, dog=wanted)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from solovirt.hypervisor import helpers, lock
+from solovirt.hypervisor.instance import Instance
 from solovirt.hypervisor.model import Helper, Launch, RunState
 from solovirt.hypervisor.supervisor import Hypervisor
 from solovirt.kit.errors import HostError
@@ -181,6 +182,39 @@ async def test_it_is_found_again_and_watched(root: Path, hypervisor: Hypervisor)
     assert event.detail.startswith("swtpm ")
     await instance.kill()
     await second.close()
+
+
+async def test_who_sees_the_instance_sees_its_helpers(
+    root: Path, hypervisor: Hypervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is found again, too: else what takes them for gone would start them a second time."""
+    launch = replace(machine(root), helpers=(idle(root),))
+    await hypervisor.launch(launch)
+    await hypervisor.close()
+    second = Hypervisor(Events())
+    seen: list[set[str]] = []
+    begin = Instance.begin
+
+    async def looking(instance: Instance) -> None:
+        seen.append(second.beside(instance.uid).names())
+        await begin(instance)
+
+    monkeypatch.setattr(Instance, "begin", looking)
+    instance = await second.adopt(launch.identity)
+    assert instance is not None and seen == [{"idle"}]
+    await instance.kill()
+    await second.close()
+
+
+async def test_one_that_is_not_known_is_removed_all_the_same(root: Path, hypervisor: Hypervisor) -> None:
+    launch = replace(machine(root), helpers=(idle(root),))
+    instance = await hypervisor.launch(launch)
+    unknown = helpers.HelperSet(launch.directory, lambda text: None, lambda: True)
+    assert unknown.names() == set() and holders(launch, "idle")
+    await unknown.remove("idle")
+    assert not holders(launch, "idle") and helpers.names(launch.directory) == []
+    await unknown.release()
+    await instance.kill()
 
 
 async def test_its_death_while_nobody_is_there_is_told_later(root: Path, hypervisor: Hypervisor) -> None:

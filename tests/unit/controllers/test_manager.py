@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
 from solovirt.api import registry
 from solovirt.api.core.namespace import Namespace
 from solovirt.api.meta import ObjectMeta
+from solovirt.controllers import adoption
+from solovirt.controllers.site import Site
+from solovirt.controllers.vmi.reconciler import VirtualMachineInstances
 from tests.unit.controllers.lab import VMIS, VMS, Lab, lone_vmi, vm
 
 
@@ -41,3 +48,21 @@ async def test_idle_controllers_write_nothing(lab: Lab) -> None:
     assert lab.objects.revision == revision
     await lab.restart()
     assert lab.objects.revision == revision
+
+
+async def test_news_of_a_machine_wait_until_all_is_found(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reconciler that begins before does not know yet which programs and jobs a machine has."""
+    await lab.create("Always")
+    await lab.settle()
+    begun: list[object] = []
+
+    async def sweep(site: Site, machines: VirtualMachineInstances) -> None:
+        lab.host.tell(lab.host.machine, "unplugged")
+        await asyncio.sleep(0.02)
+        assert len(machines.queue) == 1
+        begun.extend(machines.queue._active)
+
+    monkeypatch.setattr(adoption, "sweep", sweep)
+    await lab.restart()
+    assert begun == []
+    assert lab.shown() == "Running"

@@ -22,7 +22,10 @@ async def test_one_that_died_while_nobody_was_there_is_told_once(tmp_path: Path)
     told: list[str] = []
     found = helpers.HelperSet(tmp_path, told.append, lambda: True)
     await found.find()
+    assert told == [], "not before somebody may ask which helpers there are"
+    found.watch()
     await found.find()
+    found.watch()
     assert len(told) == 1
     assert told[0].startswith("swtpm ended while no daemon was there: first | last") and "\x1b" not in told[0]
     await found.release()

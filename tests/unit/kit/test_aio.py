@@ -114,6 +114,20 @@ async def test_a_key_added_many_times_runs_once() -> None:
     await queue.stop()
 
 
+async def test_held_keys_wait() -> None:
+    handle = Recorder()
+    queue = SerialQueues(handle)
+    queue.hold()
+    queue.add("a")
+    queue.add("a")
+    await asyncio.sleep(0.01)
+    assert len(queue) == 1 and handle.runs == []
+    queue.resume()
+    await queue.drain()
+    assert handle.runs == ["a"]
+    await queue.stop()
+
+
 async def test_a_key_added_while_it_runs_runs_once_more_and_never_beside_itself() -> None:
     handle = Recorder()
     handle.gate.clear()
