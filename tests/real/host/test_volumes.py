@@ -129,7 +129,14 @@ def test_the_inspector_takes_what_qemu_img_makes(tmp_path: Path, options: str, s
     ],
 )
 def test_the_inspector_refuses_what_qemu_img_can_make_beside(tmp_path: Path, arguments: list[str], why: str) -> None:
-    tool("qemu-img", "create", "-q", *arguments, cwd=tmp_path)
+    for last in (*[False] * 9, True):
+        try:
+            tool("qemu-img", "create", "-q", *arguments, cwd=tmp_path)
+            break
+        except subprocess.CalledProcessError:
+            # Now and then: "Unable to get accurate CPU usage", by which LUKS chooses how often to hash.
+            if last or "luks" not in str(arguments):
+                raise
     with pytest.raises(HostError, match=why):
         inspect(tmp_path / "d")
 
