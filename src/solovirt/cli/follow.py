@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterator
 
 from solovirt.cli.client import ApiError, Client, path_of
-from solovirt.cli.kinds import Kind
+from solovirt.cli.kinds import VM, Kind
 from solovirt.kit.errors import Unavailable
-from solovirt.kit.jsontypes import JsonObject, get_list, get_object, get_str
+from solovirt.kit.jsontypes import JsonObject, get_int, get_list, get_object, get_str
 
 PATIENCE = 10.0
 """Seconds that a server which was there may be away: a daemon that is replaced is back long before."""
@@ -48,6 +48,25 @@ def states(
         if passed(deadline):
             return
         time.sleep(PAUSE)
+
+
+def waits_for_restart(client: Client, namespace: str, name: str, *, deadline: float) -> JsonObject | None:
+    """The VirtualMachine once its controller has seen its newest spec, if a change waits for a restart; else None.
+
+    KubeVirt tells of such a change with the condition RestartRequired.
+    """
+    for vm in states(client, VM, namespace, name, deadline=deadline):
+        if vm is None:
+            return None
+        status = get_object(vm, "status")
+        if get_int(status, "desiredGeneration") < get_int(get_object(vm, "metadata"), "generation"):
+            continue
+        waiting = any(
+            isinstance(one, dict) and (one.get("type"), one.get("status")) == ("RestartRequired", "True")
+            for one in get_list(status, "conditions")
+        )
+        return vm if waiting else None
+    return None
 
 
 def passed(deadline: float | None) -> bool:

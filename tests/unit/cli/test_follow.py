@@ -10,7 +10,7 @@ from solovirt.cli.client import ApiError, Client
 from solovirt.cli.endpoint import Endpoint
 from solovirt.cli.kinds import VM
 from solovirt.kit.errors import Unavailable
-from solovirt.kit.jsontypes import JsonObject
+from solovirt.kit.jsontypes import Json, JsonObject
 from tests.support.apiserver import Answer, FakeApi, status
 
 VMS = "/apis/kubevirt.io/v1/namespaces/n/virtualmachines"
@@ -72,3 +72,30 @@ def test_refusals_end_it(api: FakeApi) -> None:
     api.on("GET", VMS, status(403, "Forbidden", "no"))
     with pytest.raises(ApiError, match="no"):
         next(states(api))
+
+
+def seen(generation: int, observed: int, restart: str | None) -> JsonObject:
+    conditions: list[Json] = [] if restart is None else [{"type": "RestartRequired", "status": restart}]
+    return {
+        "metadata": {"generation": generation},
+        "status": {"desiredGeneration": observed, "conditions": conditions},
+    }
+
+
+@pytest.mark.parametrize(("restart", "waits"), [("True", True), ("False", False), (None, False)])
+def test_a_change_that_waits_for_a_restart(api: FakeApi, restart: str | None, waits: bool) -> None:
+    """What the condition said before the controller saw the newest spec does not count."""
+    newest = seen(3, 3, restart)
+    events = Answer([{"type": "MODIFIED", "object": newest}])
+    api.on("GET", VMS, listed(seen(3, 2, "False" if waits else "True")), events)
+    client = Client(Endpoint(unix=str(api.socket)))
+    found = follow.waits_for_restart(client, "n", "a", deadline=time.monotonic() + 5)
+    assert found == (newest if waits else None)
+
+
+def test_nothing_waits_where_there_is_no_vm_or_no_answer_in_time(api: FakeApi) -> None:
+    client = Client(Endpoint(unix=str(api.socket)))
+    api.on("GET", VMS, listed())
+    assert follow.waits_for_restart(client, "n", "a", deadline=time.monotonic() + 5) is None
+    api.on("GET", VMS, listed(seen(3, 2, "True")))
+    assert follow.waits_for_restart(client, "n", "a", deadline=time.monotonic()) is None

@@ -14,7 +14,7 @@ from solovirt.cli.kinds import VM, VMI, Kind
 from solovirt.cli.output import clean, table_text
 from solovirt.cli.progress import Progress
 from solovirt.kit.errors import Conflict, GuestError, TimedOut
-from solovirt.kit.jsontypes import JsonObject, get_int, get_list, get_object, get_str
+from solovirt.kit.jsontypes import JsonObject, get_list, get_object, get_str
 
 VERBS: dict[str, tuple[str, str]] = {
     "add": ("nic", "plug an interface in"),
@@ -156,20 +156,10 @@ class _Machine:
         if self._kind is VMI:
             return False
         deadline = time.monotonic() + 10
-        for vm in follow.states(self._context.client, VM, self._context.namespace, self._name, deadline=deadline):
-            if vm is None:
-                return False
-            status = get_object(vm, "status")
-            if get_int(status, "desiredGeneration") < get_int(get_object(vm, "metadata"), "generation"):
-                continue
-            waiting = any(
-                isinstance(one, dict) and (one.get("type"), one.get("status")) == ("RestartRequired", "True")
-                for one in get_list(status, "conditions")
-            )
-            return waiting and self._state(self._spec(vm), interface) != self._state(
-                get_object(self.instance() or {}, "spec"), interface
-            )
-        return False
+        vm = follow.waits_for_restart(self._context.client, self._context.namespace, self._name, deadline=deadline)
+        return vm is not None and self._state(self._spec(vm), interface) != self._state(
+            get_object(self.instance() or {}, "spec"), interface
+        )
 
     def wait(self, interface: str, reached: Callable[[JsonObject], bool], timeout: float) -> None:
         """Raises ``GuestError`` with what was refused, ``TimedOut``."""

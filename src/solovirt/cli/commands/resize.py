@@ -17,7 +17,7 @@ from solovirt.cli.output import clean, table_text
 from solovirt.cli.progress import Progress
 from solovirt.cli.sizes import CPU, MEMORY, Resource, cells, condition, shown
 from solovirt.kit.errors import BadRequest, Conflict, GuestError, TimedOut
-from solovirt.kit.jsontypes import Json, JsonObject, get_int, get_list, get_object, get_str
+from solovirt.kit.jsontypes import Json, JsonObject, get_object, get_str
 from solovirt.kit.quantity import to_bytes
 
 PATCH = "application/merge-patch+json"
@@ -154,19 +154,10 @@ class _Change:
         return self._wanted if isinstance(self._wanted, int | str) else 0
 
     def _needs_restart(self, deadline: float) -> bool:
-        for vm in follow.states(self._client, VM, self._namespace, self._name, deadline=deadline):
-            if vm is None:
-                return False
-            status = get_object(vm, "status")
-            if get_int(status, "desiredGeneration") < get_int(get_object(vm, "metadata"), "generation"):
-                continue
-            waiting = any(
-                isinstance(one, dict) and (one.get("type"), one.get("status")) == ("RestartRequired", "True")
-                for one in get_list(status, "conditions")
-            )
-            running = self._resource.asked(get_object(self._instance() or {}, "spec"))
-            return waiting and not self._resource.same(running, self._wanted)
-        return False
+        if follow.waits_for_restart(self._client, self._namespace, self._name, deadline=deadline) is None:
+            return False
+        running = self._resource.asked(get_object(self._instance() or {}, "spec"))
+        return not self._resource.same(running, self._wanted)
 
     def _wait_for_guest(self, progress: Progress) -> None:
         deadline = time.monotonic() + _SEEN
