@@ -7,8 +7,9 @@ made, and nothing comes between. Must not know how objects are kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+import msgspec
 
 from solovirt.api.meta import KubeObject
 from solovirt.kit.errors import Cause
@@ -39,8 +40,7 @@ class Nothing:
         return ()
 
 
-@dataclass(frozen=True, slots=True)
-class Expanded(Generic[T]):
+class Expanded(msgspec.Struct, Generic[T], frozen=True):
     """What the kind's rules are to judge instead of what is stored, and causes that were found on the way."""
 
     object: T
@@ -55,8 +55,7 @@ def as_it_is(new: T, objects: Lookup) -> Expanded[T]:
     return Expanded(new)
 
 
-@dataclass(frozen=True, slots=True)
-class Admission(Generic[T]):
+class Admission(msgspec.Struct, Generic[T], frozen=True):
     """``mutate`` runs on create and update before the kind's defaults and may raise ``BadRequest``; ``expand`` runs
     after them and must leave its argument as it is. Neither may wait."""
 

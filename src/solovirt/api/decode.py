@@ -6,7 +6,6 @@ is wrong with it. Null fields count as absent. Defaults and validation come late
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
 import msgspec
@@ -23,12 +22,11 @@ T = TypeVar("T", bound=KubeObject)
 Mode = Literal["Strict", "Warn", "Ignore"]
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded(Generic[T]):
+class Decoded(msgspec.Struct, Generic[T], frozen=True):
     """``warnings`` are unknown fields that were left out (mode Warn; in templates' metadata Strict, too)."""
 
     object: T
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str] = []
 
 
 def decode(resource: Resource[T], value: Json, *, mode: Mode = "Strict", lines: LineMap | None = None) -> Decoded[T]:

@@ -6,8 +6,9 @@ Adding a kind is one module that builds a ``Resource`` and one entry in ``solovi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
+
+import msgspec
 
 from solovirt.api.admission import Admission
 from solovirt.api.meta import KubeObject
@@ -19,8 +20,7 @@ Cell = str | int | bool | None
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 
-@dataclass(frozen=True, slots=True)
-class Column(Generic[T]):
+class Column(msgspec.Struct, Generic[T], frozen=True):
     """One table column. A cell of format ``date`` is an RFC 3339 time that the table humanises ("15s")."""
 
     name: str
@@ -31,8 +31,7 @@ class Column(Generic[T]):
     priority: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Scale(Generic[T]):
+class Scale(msgspec.Struct, Generic[T], frozen=True):
     """How the ``scale`` subresource (autoscaling/v1) reads and changes a kind: numbers, and a label selector."""
 
     wanted: Callable[[T], int]
@@ -53,12 +52,11 @@ def _no_warnings(obj: T) -> list[str]:
     return []
 
 
-def _no_fields(obj: T) -> Mapping[str, str]:
+def only_metadata_fields(obj: T) -> Mapping[str, str]:
     return {}
 
 
-@dataclass(frozen=True, slots=True)
-class Resource(Generic[T]):
+class Resource(msgspec.Struct, Generic[T], frozen=True):
     """One kind of one group version.
 
     ``default`` mutates a decoded object on create and update, before ``validate``; ``validate`` gets the new object
@@ -82,10 +80,10 @@ class Resource(Generic[T]):
     columns: tuple[Column[T], ...] = ()
     has_status: bool = False
     verbs: tuple[str, ...] = ALL_VERBS
-    default: Callable[[T], None] = field(default=_nothing)
-    validate: Callable[[T, T | None], list[Cause]] = field(default=_no_causes)
-    warn: Callable[[T], list[str]] = field(default=_no_warnings)
-    selectable: Callable[[T], Mapping[str, str]] = field(default=_no_fields)
+    default: Callable[[T], None] = _nothing
+    validate: Callable[[T, T | None], list[Cause]] = _no_causes
+    warn: Callable[[T], list[str]] = _no_warnings
+    selectable: Callable[[T], Mapping[str, str]] = only_metadata_fields
     spec_fields: tuple[str, ...] = ("spec",)
     scale: Scale[T] | None = None
     other_versions: tuple[str, ...] = ()
@@ -104,7 +102,7 @@ class Resource(Generic[T]):
 
     def at(self, version: str) -> Resource[T]:
         """The same kind as clients see it below another of its versions."""
-        return replace(self, version=version, other_versions=(), stored_version=self.version)
+        return msgspec.structs.replace(self, version=version, other_versions=(), stored_version=self.version)
 
     @property
     def key(self) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from solovirt.kit.errors import BadRequest
 from solovirt.kit.names import key_problem, label_value_problem
@@ -16,8 +17,7 @@ _SPLIT = re.compile(r",(?![^()]*\))")
 _DIGITS = re.compile(r"-?[0-9]{1,18}")
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(msgspec.Struct, frozen=True):
     """One term. ``operator`` is one of ``in notin exists absent gt lt``."""
 
     key: str
@@ -43,16 +43,14 @@ class Requirement:
         return int(value) > bound if self.operator == "gt" else int(value) < bound
 
 
-@dataclass(frozen=True, slots=True)
-class LabelSelector:
+class LabelSelector(msgspec.Struct, frozen=True):
     requirements: tuple[Requirement, ...] = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         return all(requirement.matches(labels) for requirement in self.requirements)
 
 
-@dataclass(frozen=True, slots=True)
-class FieldSelector:
+class FieldSelector(msgspec.Struct, frozen=True):
     """Terms of ``key=value``, ``key==value`` and ``key!=value``."""
 
     terms: tuple[tuple[str, bool, str], ...] = ()

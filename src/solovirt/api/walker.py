@@ -7,10 +7,10 @@ Knows msgspec's type descriptions, nothing of kinds.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
+import msgspec
 from msgspec import inspect
 
 from solovirt.api.causes import KNOWN_UNSUPPORTED, shown
@@ -24,8 +24,7 @@ _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _MAX_FINDINGS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One misfit: its kind, its field path (``spec.disks[0].name``) and a sentence that names the path.
 
     ``kept`` is an unknown field where Kubernetes keeps unknown fields: in the metadata of templates.
@@ -51,9 +50,8 @@ def _described(kind: type[Model]) -> inspect.StructType:
     return described
 
 
-@dataclass(slots=True)
-class _Walker:
-    findings: list[Finding] = field(default_factory=list)
+class _Walker(msgspec.Struct):
+    findings: list[Finding] = []
 
     def add(self, kind: FindingKind, path: str, message: str) -> None:
         if len(self.findings) < _MAX_FINDINGS:

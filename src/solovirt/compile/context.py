@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from solovirt.api.kubevirt.spec.devices import Devices
 from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
@@ -13,14 +14,13 @@ from solovirt.host.model.bindings import Bindings
 from solovirt.host.model.facts import HostFacts
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(msgspec.Struct, frozen=True):
     """Read only. ``layout`` is empty while endpoints are being collected."""
 
     spec: VirtualMachineInstanceSpec
     facts: HostFacts
     bindings: Bindings
-    layout: Layout = field(default_factory=Layout)
+    layout: Layout = msgspec.field(default_factory=Layout)
 
     @property
     def devices(self) -> Devices:

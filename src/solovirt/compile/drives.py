@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from solovirt.api.kubevirt.spec.disks import Disk
 from solovirt.compile.context import Context, device_id
@@ -26,8 +27,7 @@ _OWN = ("cloudInitNoCloud", "cloudInitConfigDrive", "configMap", "secret", "sysp
 """Volumes whose image is made for this VM alone, at each start."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drive:
+class Drive(msgspec.Struct, frozen=True):
     """``path`` is the disk's field path, ``source_path`` that of its volume's source ("volumes[0].containerDisk").
 
     ``volume`` is None for a CD-ROM drive without a medium.

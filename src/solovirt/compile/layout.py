@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 from solovirt.compile.options import Prop, Reason
 from solovirt.compile.problems import invalid, merged
@@ -43,8 +44,7 @@ _SOUND_SLOT = 0x1B
 """Where an ICH9 chipset has its sound."""
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """A device that needs a slot. ``field`` is its manifest path, ``address`` its explicit PCI address.
 
     ``fixed`` devices are never unplugged: their root port says so to the guest.
@@ -57,8 +57,7 @@ class Endpoint:
     fixed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """A slot on a bus: root port ``pci.<index>``, slot ``index`` of pcie.0 or the bridge, ``ide.<index>`` and so on."""
 
     bus: Bus
@@ -90,14 +89,13 @@ class Place:
                 return (Prop("bus", "usb.0", self.why), Prop("port", str(self.index), self.why))
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """``ports`` is the number of root ports; ``fixed`` those whose device is never unplugged.
 
     ``known`` is False before allocation, and after one that failed.
     """
 
-    places: Mapping[str, Place] = field(default_factory=dict)
+    places: Mapping[str, Place] = {}
     ports: int = 0
     fixed: frozenset[int] = frozenset()
     known: bool = False

@@ -6,7 +6,8 @@ Source: QEMU qapi/net.json. Knows nothing of how a network was bound.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from solovirt.api.kubevirt.spec.interfaces import Interface
 from solovirt.compile.chardev import check_path
@@ -22,8 +23,7 @@ QUEUE_KINDS = ("tap", "passt")
 _MULTIQUEUE = "domain.devices.networkInterfaceMultiqueue"
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(msgspec.Struct, frozen=True):
     """What a builder gets. ``path`` and ``network_path`` are the field paths of interface and network; ``queues`` is
     the number of queue pairs; ``vhost`` says that the host's kernel moves the packets."""
 

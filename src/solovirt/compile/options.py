@@ -7,8 +7,9 @@ object (``JsonValue``, for -blockdev, -device, -object, -netdev and -audiodev) o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from solovirt.host.model.bindings import Pins
 
@@ -16,8 +17,7 @@ ReasonKind = Literal["manifest", "default", "host", "dependency"]
 PropValue = None | bool | int | str | dict[str, "PropValue"] | list["PropValue"]
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True):
     """Why a part is there.
 
     ``path`` is the field path below the VMI (``spec.domain.cpu.cores``) for kind "manifest", and may be given for the
@@ -29,8 +29,7 @@ class Reason:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Prop:
+class Prop(msgspec.Struct, frozen=True):
     """One key of a value, with its own reason."""
 
     key: str
@@ -38,14 +37,12 @@ class Prop:
     why: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(msgspec.Struct, frozen=True):
     text: str
     why: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class JsonValue:
+class JsonValue(msgspec.Struct, frozen=True):
     """A JSON object: the value of a flag, and as ``render.arguments`` what ``device_add`` and ``blockdev-add`` take."""
 
     props: tuple[Prop, ...]
@@ -54,8 +51,7 @@ class JsonValue:
         return next((prop for prop in self.props if prop.key == key), None)
 
 
-@dataclass(frozen=True, slots=True)
-class KeyValues:
+class KeyValues(msgspec.Struct, frozen=True):
     """``head`` is the first bare word ("pc-q35-7.2", "socket"); "" when the value has only keys."""
 
     head: str
@@ -66,8 +62,7 @@ class KeyValues:
 OptionValue = Word | JsonValue | KeyValues | None
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(msgspec.Struct, frozen=True):
     """One flag (with its dash) and its value; ``why`` is the reason for the flag itself."""
 
     flag: str
@@ -75,8 +70,7 @@ class Option:
     why: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(msgspec.Struct, frozen=True):
     """A compiled machine: QEMU's binary, every option in order, and the pins to be kept for the VM's life."""
 
     binary: str

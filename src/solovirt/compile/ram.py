@@ -6,7 +6,7 @@ vcpu/vcpu.go, libvirt's order of keys.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from solovirt.api.kubevirt.spec.compute import Quantity
 from solovirt.api.quantities import as_bytes
@@ -32,8 +32,7 @@ _ADDRESSES = 512 * 1024**3
 _MIB = 1024**2
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(msgspec.Struct, frozen=True):
     """One NUMA node of the guest: its memory is the object ``backend``. ``host_node`` is None where any will do."""
 
     number: int

@@ -15,8 +15,9 @@ import stat
 import struct
 import time
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from solovirt.host.images import tools
 from solovirt.kit import nolinks
@@ -41,8 +42,7 @@ _ACL_USER = 0x02
 _TIMEOUT = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class UidPool:
+class UidPool(msgspec.Struct, frozen=True):
     """User ids ``base`` .. ``base + count - 1``, one for each running machine, group ids likewise. Pure."""
 
     base: int = BASE

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from solovirt.host.model.bindings import CPUPlacement, NumaCell
 from solovirt.host.model.facts import HostNode
@@ -20,8 +21,7 @@ RESERVED = "SOLOVIRT_RESERVED_CPUS"
 """Environment: CPUs ("0-1,8") that are never given to one machine alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class HostCPU:
+class HostCPU(msgspec.Struct, frozen=True):
     """One logical CPU; ``core`` is the lowest of the hardware threads that share its core."""
 
     number: int
@@ -29,8 +29,7 @@ class HostCPU:
     core: int
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """``cells``: guest NUMA cells follow the host's nodes. ``memory`` is the guest's, ``page`` its page size, bytes."""
 
     vcpus: int

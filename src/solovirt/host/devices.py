@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -61,8 +60,7 @@ class Permitted(Model):
     usb: list[USBHostDevice] = msgspec.field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True):
     """A device of the right kind; ``lacks`` and ``hint`` say why it cannot be given away as it is."""
 
     address: str

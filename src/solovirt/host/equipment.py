@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from solovirt.api.kubevirt.spec.sources import Volume
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
@@ -25,13 +26,12 @@ from solovirt.kit.offload import to_thread
 from solovirt.kit.paths import Paths
 
 
-@dataclass(frozen=True, slots=True)
-class Equipment:
+class Equipment(msgspec.Struct, frozen=True):
     """``tpm_state`` is where the TPM keeps its state; None without one."""
 
     firmware: FirmwareBinding | None = None
     acpi_tables: ACPITablesBinding | None = None
-    filesystems: Mapping[str, FilesystemBinding] = field(default_factory=dict)
+    filesystems: Mapping[str, FilesystemBinding] = {}
     tpm_state: Path | None = None
 
 

@@ -10,8 +10,9 @@ import contextlib
 import os
 import re
 import stat
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from solovirt.host import access
 from solovirt.host.images import files
@@ -21,8 +22,7 @@ _UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 _OWN = 0o700
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(msgspec.Struct, frozen=True):
     """``instance`` goes with the VMI, ``kept`` with the VM. ``run_as`` is the machine's (uid, gid), None for ours."""
 
     instance: Path

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import yaml
 from yaml import CBaseLoader, CSafeDumper
@@ -30,8 +30,7 @@ _SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u(
 _JSON_ONLY = re.compile(_RAW.pattern + r"|\\u[dD][89abAB]")
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """One document of a stream: its value, where each key of it stands, and the name of the file."""
 
     value: Json

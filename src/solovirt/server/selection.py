@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from starlette.requests import Request
 
 from solovirt.api.meta import KubeObject
-from solovirt.api.resource import Resource
+from solovirt.api.resource import Resource, only_metadata_fields
 from solovirt.api.selectors import FieldSelector, LabelSelector, parse_fields, parse_labels
 from solovirt.store.objects import field_values
-
-_METADATA_ONLY = next(field.default for field in fields(Resource) if field.name == "selectable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +57,4 @@ def _empty(resource: Resource[KubeObject]) -> KubeObject | None:
     try:
         return resource.type()
     except TypeError:
-        return KubeObject() if resource.selectable is _METADATA_ONLY else None
+        return KubeObject() if resource.selectable is only_metadata_fields else None

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from solovirt.api import registry
@@ -298,7 +298,7 @@ async def test_a_change_that_raises_leaves_nothing_behind(objects: Objects) -> N
 
 async def test_old_objects_that_break_new_rules_can_still_lose_their_finalizers(objects: Objects) -> None:
     await objects.create(WIDGETS, widget(finalizers=["test.io/hold"]))
-    strict = dataclasses.replace(WIDGETS, validate=lambda new, old: [Cause("FieldValueInvalid", "never", "spec")])
+    strict = msgspec.structs.replace(WIDGETS, validate=lambda new, old: [Cause("FieldValueInvalid", "never", "spec")])
     made = objects.get(strict, "default", "w")
     made.metadata.finalizers = []
     with pytest.raises(Invalid, match="never"):

@@ -6,7 +6,8 @@ Source: kubevirt pkg/instancetype/apply, conflict. Fields that the instancetype 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+
+import msgspec
 
 from solovirt.api.causes import INVALID
 from solovirt.api.instancetype import apply_preference
@@ -21,8 +22,7 @@ from solovirt.kit.errors import Cause
 from solovirt.kit.json import clone
 
 
-@dataclass(frozen=True, slots=True)
-class Types:
+class Types(msgspec.Struct, frozen=True):
     """What a VM's two matchers mean at this moment."""
 
     instancetype: InstancetypeSpec | None = None

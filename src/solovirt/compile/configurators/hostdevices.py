@@ -6,8 +6,9 @@ Source: QEMU hw/vfio/pci.c; KubeVirt pkg/virt-launcher/virtwrap/device/hostdevic
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
+
+import msgspec
 
 from solovirt.api.kubevirt.spec.devices import GPU
 from solovirt.compile import vfio
@@ -20,8 +21,7 @@ from solovirt.compile.reasons import default, manifest, needs
 GPUS, DEVICES = "domain.devices.gpus", "domain.devices.hostDevices"
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(msgspec.Struct, frozen=True):
     """One entry of either list; ``asks`` is the resource that it names, or its claim."""
 
     name: str

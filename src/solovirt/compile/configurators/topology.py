@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from solovirt.compile.configurators import machine
 from solovirt.compile.context import Context
@@ -19,8 +20,7 @@ _APIC_IDS = 255
 """Ids that fit without x2APIC remapping, which emulation does not have (QEMU hw/i386/x86.c)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Topology:
+class Topology(msgspec.Struct, frozen=True):
     sockets: int
     cores: int
     threads: int

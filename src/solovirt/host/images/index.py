@@ -14,7 +14,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -71,8 +70,7 @@ def image_path(path: str, field: str = "") -> str:
     return plain
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(msgspec.Struct, frozen=True):
     """A whole image in the cache. Its paths stay valid while the image is in use (see ``ImageStore``)."""
 
     record: Record

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from solovirt.host.images import files
 from solovirt.kit.errors import HostError
@@ -53,8 +54,7 @@ _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
+class Inspection(msgspec.Struct, frozen=True):
     """``format`` is "qcow2" or "raw"; sizes in bytes. ``backing`` is empty unless ``allow_backing`` was given."""
 
     format: str

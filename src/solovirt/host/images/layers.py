@@ -15,9 +15,10 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, cast
+
+import msgspec
 
 from solovirt.host import packages
 from solovirt.host.images.files import SparseWriter, format_size
@@ -29,8 +30,7 @@ _MAX_HEADER = 256 << 10
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """Bytes, except ``members`` (of all layers), ``files`` (taken), ``names`` (told) and ``ratio``.
 
     ``ratio`` is of bytes that are not zero to compressed bytes, above ``ratio_floor``: an empty raw disk compresses
@@ -45,22 +45,20 @@ class Limits:
     names: int = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(msgspec.Struct, frozen=True):
     """One layer file; ``compression`` is "", "gzip" or "zstd"."""
 
     path: Path
     compression: str
 
 
-@dataclass(slots=True)
-class Extraction:
+class Extraction(msgspec.Struct):
     """``taken``: path in the image ("/disk/a.img") -> its temporary file; ``names``: the regular files seen."""
 
-    taken: dict[str, SparseWriter] = field(default_factory=dict)
-    names: list[str] = field(default_factory=list)
+    taken: dict[str, SparseWriter] = {}
+    names: list[str] = []
     names_complete: bool = True
-    refusals: dict[str, str] = field(default_factory=dict)
+    refusals: dict[str, str] = {}
     """Path -> why it cannot be taken ("a symbolic link")."""
 
 

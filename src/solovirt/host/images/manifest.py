@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from solovirt.kit import json
 from solovirt.kit.errors import HostError
@@ -26,8 +27,7 @@ _COMPRESSIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class LayerDescriptor:
+class LayerDescriptor(msgspec.Struct, frozen=True):
     """``digest`` is "sha256:...", ``size`` the bytes of the compressed layer, ``compression`` "", "gzip" or "zstd"."""
 
     digest: str
@@ -35,15 +35,13 @@ class LayerDescriptor:
     compression: str
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(msgspec.Struct, frozen=True):
     """A multi-architecture image: ``digest`` is the manifest for the architecture that was asked for."""
 
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(msgspec.Struct, frozen=True):
     layers: tuple[LayerDescriptor, ...]
 
     @property

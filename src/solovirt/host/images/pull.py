@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from solovirt.host.images import files, layers
 from solovirt.host.images.credentials import Credentials
@@ -26,8 +27,7 @@ from solovirt.kit.errors import HostError
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True):
     """``phase`` is "resolving", "pulling" or "unpacking"; ``done`` of ``total`` bytes of compressed layers."""
 
     reference: str
@@ -36,8 +36,7 @@ class Progress:
     total: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     reference: Reference
     wanted: frozenset[str]
     """Paths beside the files of /disk and /boot."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from solovirt.kit.errors import HostError
 
@@ -23,8 +24,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MAX_LENGTH = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True):
     """A parsed reference. ``text`` is what was given (without ``docker://``); ``key`` is the one normalised name."""
 
     text: str

@@ -11,8 +11,9 @@ import contextlib
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from solovirt.host.images import files, index
 from solovirt.host.images.credentials import Credentials
@@ -35,12 +36,11 @@ InUse = Callable[[], Mapping[str, str]]
 """Blob file name (sha256) -> who uses it ("default/myvm"), for all machines that exist now. May block."""
 
 
-@dataclass(slots=True)
-class _Shared:
+class _Shared(msgspec.Struct):
     """A pull that several callers wait for."""
 
     task: asyncio.Task[Image]
-    watchers: list[Callable[[Progress], None]] = field(default_factory=list)
+    watchers: list[Callable[[Progress], None]] = []
     waiting: int = 0
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from solovirt.host import packages
 from solovirt.kit.errors import HostError
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 _MAX_STDERR = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Confinement:
+class Confinement(msgspec.Struct, frozen=True):
     """``address_space`` in bytes, ``cpu_seconds``; ``user`` is the (uid, gid) to drop to, for a root daemon only."""
 
     address_space: int = 0
@@ -31,8 +31,7 @@ class Confinement:
     user: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(msgspec.Struct, frozen=True):
     returncode: int
     stdout: bytes
     stderr: str

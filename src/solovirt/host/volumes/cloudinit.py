@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -30,8 +29,7 @@ class Contents(Protocol):
     def config_map(self, namespace: str, name: str) -> Mapping[str, bytes] | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(msgspec.Struct, frozen=True):
     """What a seed says of its machine. ``uuid`` is the firmware's; ``devices`` are those that the manifest tags."""
 
     namespace: str
@@ -43,8 +41,7 @@ class Machine:
     devices: tuple[TaggedDevice, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Seed:
+class Seed(msgspec.Struct, frozen=True):
     label: str
     files: Mapping[str, bytes]
 

@@ -19,9 +19,10 @@ import urllib.parse
 import urllib.request
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
+
+import msgspec
 
 from solovirt.host.images.files import SparseWriter
 from solovirt.host.images.threads import Checkpoint
@@ -36,8 +37,7 @@ _GZIP, _XZ = b"\x1f\x8b", b"\xfd7zXZ\0"
 _PACKED = {b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"PK\x03\x04": "zip"}
 
 
-@dataclass(frozen=True, slots=True)
-class Checksum:
+class Checksum(msgspec.Struct, frozen=True):
     """``hexdigest`` of the bytes as they come from the server."""
 
     algorithm: str

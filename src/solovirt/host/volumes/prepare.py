@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -48,8 +47,7 @@ class Lookup(Contents, Protocol):
     def claim(self, namespace: str, name: str) -> PersistentVolumeClaim | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(msgspec.Struct, frozen=True):
     """What belongs to a start of a machine and is not in its spec.
 
     ``uuid`` is the firmware's (pinned), ``instance_type`` the name of what sized the VM, ``devices`` are those with
@@ -66,8 +64,7 @@ class Context:
     prefix: str = "spec"
 
 
-@dataclass(frozen=True, slots=True)
-class _ImageUse:
+class _ImageUse(msgspec.Struct, frozen=True):
     """One mention of an image in a spec."""
 
     image: str

@@ -10,8 +10,9 @@ import errno
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 MOST = 64
 LARGEST = 256 << 10
@@ -19,8 +20,7 @@ LARGEST = 256 << 10
 _BLOCK = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(msgspec.Struct, frozen=True):
     length: int
     blocks: tuple[tuple[int, bytes], ...]
 

@@ -6,7 +6,8 @@ Those for other architectures than this host's are not here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from solovirt.api.instancetype.kinds import CLUSTER_PREFERENCES
 from solovirt.api.instancetype.preference import (
@@ -42,8 +43,7 @@ SPINLOCK_RETRIES = 8191
 _AMD64 = "amd64"
 
 
-@dataclass(frozen=True, slots=True)
-class Linux:
+class Linux(msgspec.Struct, frozen=True):
     """``efi``: None for whatever the VM has, else whether with secure boot."""
 
     name: str
@@ -59,8 +59,7 @@ class Linux:
     transitional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Windows:
+class Windows(msgspec.Struct, frozen=True):
     name: str
     title: str
     memory: str

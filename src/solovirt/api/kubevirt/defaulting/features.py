@@ -6,7 +6,7 @@ off, for validation to name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from solovirt.api.kubevirt.spec.clock import Clock
 from solovirt.api.kubevirt.spec.compute import CPU, CPUFeature
@@ -25,8 +25,7 @@ VMX = "vmx"
 REQUIRE = "require"
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(msgspec.Struct, frozen=True):
     """``feature`` works only with ``needed``; both are fields of ``features.hyperv``."""
 
     feature: str
