@@ -4,26 +4,22 @@
 - ``GET files?path=PATH``: the file; ``x-solovirt-size``, ``-mode`` (octal) and ``-sha256``, as far as the guest told
 them.
 
-A file is never whole in memory. An answer that breaks off is shorter than its Content-Length.
+A file is never whole in memory. An answer that breaks off is shorter than its Content-Length; with ``Accept:
+application/vnd.solovirt.frames`` its last word is why (``server.bytestreams``).
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import re
 from contextlib import AsyncExitStack
 
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
-from solovirt.kit.errors import BadRequest, SolovirtError
+from solovirt.kit.errors import BadRequest
 from solovirt.server import streams
 from solovirt.server.actions import VMIS, Actions, Target, answer
-from solovirt.server.guest_interfaces import Download
-from solovirt.server.lifetime import Lifetime
-
-log = logging.getLogger(__name__)
+from solovirt.server.bytestreams import ByteAnswer, wants_frames
 
 _MODE = re.compile(r"0?[0-7]{3,4}")
 
@@ -46,50 +42,21 @@ async def _get(target: Target) -> ASGIApp:
         services.operations.guest_work.files.get(target.namespace, target.name, _path(target))
     )
     download = await streams.unless_stopped(services.lifetime, opening)
-    return FileAnswer(download, stack, services.lifetime)
-
-
-class FileAnswer:
-    """A file as an ASGI application; ``stack`` holds it open."""
-
-    def __init__(self, download: Download, stack: AsyncExitStack, lifetime: Lifetime) -> None:
-        self._download = download
-        self._stack = stack
-        self._lifetime = lifetime
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        leaving = asyncio.create_task(streams.disconnected(receive))
-        try:
-            sending = asyncio.create_task(self._send(send))
-            leaving.add_done_callback(lambda _: sending.cancel())
-            with self._lifetime.ending(lambda: _cancel(sending)):
-                await asyncio.wait([sending])
-            if not sending.cancelled() and (error := sending.exception()) is not None:
-                if not isinstance(error, SolovirtError):
-                    raise error
-                # The client sees that less came than was announced.
-                log.warning("a copy out of a guest broke off: %s", error)
-        finally:
-            leaving.cancel()
-            await self._stack.aclose()
-
-    async def _send(self, send: Send) -> None:
-        look = self._download.look
-        headers = [(b"content-type", b"application/octet-stream"), (b"x-solovirt-size", b"%d" % look.size)]
-        if look.size:
-            headers.append((b"content-length", b"%d" % look.size))
-        if look.mode is not None:
-            headers.append((b"x-solovirt-mode", b"%04o" % look.mode))
-        if look.sha256:
-            headers.append((b"x-solovirt-sha256", look.sha256.encode()))
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        async for data in self._download.chunks:
-            await send({"type": "http.response.body", "body": data, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-
-
-def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
+    look = download.look
+    headers = [(b"x-solovirt-size", b"%d" % look.size)]
+    if look.mode is not None:
+        headers.append((b"x-solovirt-mode", b"%04o" % look.mode))
+    if look.sha256:
+        headers.append((b"x-solovirt-sha256", look.sha256.encode()))
+    return ByteAnswer(
+        download.chunks,
+        stack,
+        services.lifetime,
+        what=f"a copy out of guest {target.name}",
+        framed=wants_frames(target.request),
+        headers=headers,
+        size=look.size or None,
+    )
 
 
 def _path(target: Target) -> str:

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import asyncio
-from contextlib import AsyncExitStack
-
 import pytest
 
+from solovirt.kit import frames
 from solovirt.kit.errors import Conflict, GuestError
-from solovirt.server.dump_actions import MemoryAnswer
-from solovirt.server.lifetime import Lifetime
+from solovirt.server import dump_actions
+from solovirt.server.bytestreams import ByteAnswer
 from tests.support.asgi import Client
 from tests.support.fakes import FakeOperations
 from tests.unit.server.manifests import EXT, SUB
@@ -41,60 +39,27 @@ async def test_a_stream(client: Client, operations: FakeOperations) -> None:
     assert (await client.get(DUMP)).status == 409
 
 
-class Sent:
-    """An ASGI client; ``slow``: it takes no more than the head."""
-
-    def __init__(self, *, leaves: bool = False, slow: bool = False) -> None:
-        self.messages: list[dict[str, object]] = []
-        self.leaves, self.slow = leaves, slow
-
-    async def receive(self) -> dict[str, object]:
-        if self.leaves:
-            return {"type": "http.disconnect"}
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    async def send(self, message: object) -> None:
-        self.messages.append(dict(message))  # type: ignore[call-overload]
-        if self.slow and len(self.messages) > 1:
-            await asyncio.Event().wait()
-
-    @property
-    def complete(self) -> bool:
-        last = self.messages[-1] if self.messages else {}
-        return last.get("type") == "http.response.body" and not last.get("more_body")
-
-
-async def answered(operations: FakeOperations, sent: Sent, lifetime: Lifetime | None = None) -> None:
-    stack = AsyncExitStack()
-    stream = await stack.enter_async_context(operations.memory.stream("default", "bare", "elf"))
-    async with asyncio.timeout(5):
-        await MemoryAnswer(stream, stack, lifetime or Lifetime())({}, sent.receive, sent.send)  # type: ignore[arg-type]
+async def test_a_dump_that_breaks(client: Client, operations: FakeOperations) -> None:
+    operations.memory.script = [b"half", GuestError("QEMU ended", reason="DumpFailed")]
+    answer = await client.get(DUMP, headers={"accept": f"{frames.MEDIA_TYPE}, */*"})
+    assert answer.headers["content-type"] == frames.MEDIA_TYPE
+    assert answer.headers["x-solovirt-memory"] == str(1 << 20)
+    assert answer.body.startswith(frames.frame(b"half") + frames.last_word(b""))
+    assert b'"QEMU ended"' in answer.body and b'"DumpFailed"' in answer.body
     assert operations.memory.open == 0
 
 
-async def test_a_dump_that_breaks_has_no_end(operations: FakeOperations) -> None:
-    operations.memory.script = [b"half", GuestError("QEMU ended")]
-    sent = Sent()
-    await answered(operations, sent)
-    assert [message.get("body") for message in sent.messages] == [None, b"half"] and not sent.complete
+async def test_nobody_is_waited_for_without_end(
+    client: Client, operations: FakeOperations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guest stands still meanwhile."""
+    given: list[float] = []
 
+    class Seen(ByteAnswer):
+        def __init__(self, *about: object, stall: float, **more: object) -> None:
+            given.append(stall)
+            super().__init__(*about, stall=stall, **more)  # type: ignore[arg-type]
 
-async def test_a_client_that_leaves(operations: FakeOperations) -> None:
-    sent = Sent(leaves=True, slow=True)
-    await answered(operations, sent)
-    assert not sent.complete
-
-
-async def test_a_client_that_does_not_read(operations: FakeOperations, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("solovirt.server.dump_actions.STALL", 0.02)
-    sent = Sent(slow=True)
-    await answered(operations, sent)
-    assert not sent.complete, "the guest does not stand still for ever"
-
-
-async def test_the_daemon_stops(operations: FakeOperations) -> None:
-    lifetime, sent = Lifetime(), Sent(slow=True)
-    asyncio.get_running_loop().call_later(0.02, lifetime.end)
-    await answered(operations, sent, lifetime)
-    assert not sent.complete
+    monkeypatch.setattr(dump_actions, "ByteAnswer", Seen)
+    assert (await client.get(DUMP)).status == 200
+    assert given == [60.0]

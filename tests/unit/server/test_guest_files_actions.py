@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from solovirt.hypervisor.agent_copy import Look
+from solovirt.kit import frames
 from solovirt.kit.errors import GuestError
 from solovirt.server.lifetime import Lifetime
 from tests.support.asgi import Client
@@ -43,6 +44,16 @@ async def test_a_copy_that_breaks_is_shorter_than_announced(client: Client, oper
         assert stream.headers["content-length"] == "6"
         assert await stream.chunk() == b"abc"
         assert await stream.chunk() == b""
+    assert operations.work.open_files == 0
+
+
+async def test_a_copy_that_breaks_says_why_in_frames(client: Client, operations: FakeOperations) -> None:
+    operations.work.content = [b"abc", GuestError("became shorter", reason="FileChanged")]
+    answer = await client.get(f"{FILES}?path=/etc/x", headers={"accept": f"{frames.MEDIA_TYPE}, */*"})
+    assert answer.headers["content-type"] == frames.MEDIA_TYPE and "content-length" not in answer.headers
+    assert (answer.headers["x-solovirt-size"], answer.headers["x-solovirt-mode"]) == ("6", "0640")
+    assert answer.body.startswith(frames.frame(b"abc") + frames.last_word(b""))
+    assert b'"became shorter"' in answer.body and b'"FileChanged"' in answer.body
     assert operations.work.open_files == 0
 
 

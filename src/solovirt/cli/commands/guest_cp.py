@@ -15,7 +15,7 @@ import stat
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
-from solovirt.cli.client import EXTENSIONS, path_of
+from solovirt.cli.client import EXTENSIONS, downloaded, path_of
 from solovirt.cli.context import Context
 from solovirt.cli.kinds import VMI
 from solovirt.cli.progress import Progress, megabytes
@@ -122,13 +122,13 @@ def _read(file: BinaryIO, path: str, left: int) -> bytes:
 
 
 def download(context: Context, name: str, path: str, here: str, mode: int | None) -> None:
-    """Raises ApiError, Unavailable when it breaks off, HostError for what cannot be written here."""
+    """Raises ApiError, Unavailable when the server goes away, HostError for what cannot be written here."""
     if os.path.isdir(here):
         here = os.path.join(here, posixpath.basename(path.replace("\\", "/")))
     if os.path.isdir(here):
         raise BadRequest(f"{here} is a directory")
     target = path_of(EXTENSIONS, "v1", VMI.plural, context.namespace, name, "files")
-    response = context.client.open("GET", target, {"path": path}, accept="*/*")
+    response = context.client.download(target, {"path": path})
     try:
         bits = response.headers.get("x-solovirt-mode", "")
         chosen = mode if mode is not None else int(bits, 8) & 0o777 if _MODE.fullmatch(bits) else 0o644
@@ -150,7 +150,7 @@ def _write(response: Response, here: str, mode: int, what: str) -> tuple[int, st
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file, Progress() as progress:
-            for data in response.chunks():
+            for data in downloaded(response):
                 file.write(data)
                 digest.update(data)
                 done += len(data)
@@ -158,7 +158,7 @@ def _write(response: Response, here: str, mode: int, what: str) -> tuple[int, st
             file.flush()
             os.fchmod(descriptor, mode)
             os.fsync(descriptor)
-        if wanted and expected and digest.hexdigest() != wanted:
+        if expected and (done != expected or (wanted and digest.hexdigest() != wanted)):
             raise SolovirtError(f"{what}: the file changed while it was copied", reason="ChecksumMismatch")
         os.rename(partial, here)
     except BaseException:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from solovirt.cli import follow, saving
-from solovirt.cli.client import EXTENSIONS, path_of
+from solovirt.cli.client import EXTENSIONS, downloaded, path_of
 from solovirt.cli.commands.lifecycle import SUBRESOURCES
 from solovirt.cli.context import Context
 from solovirt.cli.durations import seconds
@@ -77,7 +77,7 @@ def _download(context: Context, name: str, file: str, form: str) -> None:
         saving.check_stdout()
     path = path_of(EXTENSIONS, "v1", VMI.plural, context.namespace, name, "memorydump")
     began = time.monotonic()
-    response = context.client.open("GET", path, {"format": form} if form else None, accept="*/*")
+    response = context.client.download(path, {"format": form} if form else None)
     with Progress() as progress:
         try:
             # Who can read it reads every secret of the guest.
@@ -94,7 +94,7 @@ def _download(context: Context, name: str, file: str, form: str) -> None:
 def _watched(response: Response, name: str, progress: Progress) -> Iterator[bytes]:
     given, done = response.headers.get("x-solovirt-memory", ""), 0
     total = int(given) if given.isdigit() else 0
-    for data in response.chunks():
+    for data in downloaded(response):
         yield data
         done += len(data)
         # Headers come on top, and a compressed dump is smaller: it is never more than all.

@@ -9,6 +9,7 @@ import pytest
 
 from solovirt.cli.commands import guest_cp
 from solovirt.cli.context import Context
+from solovirt.kit import frames
 from solovirt.kit.errors import BadRequest, SolovirtError
 from tests.support.apiserver import Answer, FakeApi, Request
 from tests.unit.cli.conftest import Run
@@ -103,6 +104,24 @@ def test_a_file_that_changed_leaves_what_was_here(api: FakeApi, context: Context
     with pytest.raises(SolovirtError, match="changed while it was copied"):
         guest_cp.download(context, "a", "/etc/x", str(tmp_path / "x"), None)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"x": b"old"}
+
+
+def test_a_copy_that_breaks_off_leaves_what_was_here(api: FakeApi, context: Context, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"old")
+    said = b'{"status": "Failure", "reason": "FileChanged", "message": "became shorter", "code": 500}'
+    body = frames.frame(CONTENT[:4]) + frames.last_word(said)
+    api.on("GET", PATH, Answer(body, headers={"content-type": frames.MEDIA_TYPE, "x-solovirt-size": "9"}))
+    with pytest.raises(SolovirtError, match="became shorter"):
+        guest_cp.download(context, "a", "/etc/x", str(tmp_path / "x"), None)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"x": b"old"}
+
+
+def test_less_than_was_announced(api: FakeApi, context: Context, tmp_path: Path) -> None:
+    body = frames.frame(CONTENT[:4]) + frames.last_word(b'{"status": "Success"}')
+    api.on("GET", PATH, Answer(body, headers={"content-type": frames.MEDIA_TYPE, "x-solovirt-size": "9"}))
+    with pytest.raises(SolovirtError, match="changed while it was copied"):
+        guest_cp.download(context, "a", "/etc/x", str(tmp_path / "x"), None)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_that_cannot_be_written(api: FakeApi, context: Context, tmp_path: Path) -> None:

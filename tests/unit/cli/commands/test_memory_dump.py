@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from solovirt.kit import frames
 from solovirt.kit.errors import Unavailable
 from solovirt.kit.jsontypes import JsonObject
 from tests.support.apiserver import Answer, FakeApi, status
@@ -43,6 +44,15 @@ def test_what_breaks_off_leaves_nothing(
     monkeypatch.setattr("solovirt.cli.http.Response.chunks", broken)
     result = run("memory-dump", "a", "-f", str(tmp_path / "a.elf"))
     assert result.code == 1 and "the dump broke off" in result.err and "solovirt events --for vmi/a" in result.err
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_breaks_off_says_why(api: FakeApi, run: Run, tmp_path: Path) -> None:
+    said = b'{"status": "Failure", "reason": "DumpFailed", "message": "QEMU ended", "code": 500}'
+    body = frames.frame(b"half") + frames.last_word(said)
+    api.on("GET", DUMP, Answer(body, headers={"content-type": frames.MEDIA_TYPE}))
+    result = run("memory-dump", "a", "-f", str(tmp_path / "a.elf"))
+    assert (result.code, result.err.splitlines()[-1]) == (1, "Error from server (DumpFailed): QEMU ended")
     assert os.listdir(tmp_path) == []
 
 
