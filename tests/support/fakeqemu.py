@@ -49,7 +49,7 @@ class FakeQemu:
     async def qmp(self, command: str, arguments: JsonObject | None = None, *, timeout: float = 30.0) -> Json:
         self.calls.append((command, arguments or {}))
         if command == "remove-fd":
-            os.close(self.handed.pop("0"))
+            os.close(self.handed.pop(str((arguments or {})["fdset-id"])))
         reply = self.replies.get(command, {})
         if isinstance(reply, Exception):
             raise reply
@@ -58,10 +58,9 @@ class FakeQemu:
     async def getfd(self, name: str, descriptor: int) -> None:
         self.handed[name] = os.dup(descriptor)
 
-    async def add_fd(self, descriptor: int) -> int:
+    async def add_fd(self, descriptor: int, number: int) -> None:
         assert os.get_inheritable(descriptor) is False
-        self.handed["0"] = os.dup(descriptor)
-        return 0
+        self.handed[str(number)] = os.dup(descriptor)
 
     def expect_stop(self, state: RunState | None) -> None:
         self.expected.append(state)

@@ -19,7 +19,7 @@ from solovirt.hypervisor.happenings import Happenings
 from solovirt.hypervisor.model import EventKind, Identity, InstanceEvent, Pinning, RunState
 from solovirt.hypervisor.qmp import Qmp
 from solovirt.hypervisor.states import StateTracker, agent_port_open, event_of, port_change
-from solovirt.kit.errors import GuestError, HostError, SolovirtError, TimedOut, Unavailable
+from solovirt.kit.errors import HostError, SolovirtError, TimedOut, Unavailable
 from solovirt.kit.json import Json, JsonObject, get_str
 from solovirt.kit.process import Child, describe_exit
 
@@ -121,13 +121,12 @@ class Instance:
         """Gives QEMU a copy of ``descriptor`` under a name, for a command that takes ``fd:NAME``."""
         await self._monitor().hand_over(descriptor, "getfd", {"fdname": name})
 
-    async def add_fd(self, descriptor: int) -> int:
-        """Gives QEMU a copy of ``descriptor``, which it opens as ``/dev/fdset/N``: N. ``remove-fd`` closes it."""
-        reply = await self._monitor().hand_over(descriptor, "add-fd")
-        number = reply.get("fdset-id") if isinstance(reply, dict) else None
-        if not isinstance(number, int):
-            raise GuestError("QEMU took the file and did not say as what", reason="Malformed")
-        return number
+    async def add_fd(self, descriptor: int, number: int) -> None:
+        """Gives QEMU a copy of ``descriptor``, for its set ``number``, which it opens as ``/dev/fdset/NUMBER``.
+
+        ``remove-fd`` closes what is in it.
+        """
+        await self._monitor().hand_over(descriptor, "add-fd", {"fdset-id": number})
 
     def expect_stop(self, state: RunState | None) -> None:
         """Our next command stops the machine for a while, to be in ``state``; None: it did not, or is over."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 
 from solovirt.hypervisor import png, screen
 from solovirt.hypervisor.instance import Instance
-from solovirt.kit.errors import GuestError
+from solovirt.hypervisor.model import RunState
+from solovirt.kit.errors import GuestError, TimedOut
 from solovirt.kit.json import Json, JsonObject
 from tests.support.fakeqemu import FakeQemu
 
@@ -27,9 +29,9 @@ def qemu() -> Iterator[FakeQemu]:
 
 def shows(qemu: FakeQemu, data: bytes) -> None:
     def dumped(arguments: JsonObject) -> Json:
-        assert arguments["filename"] == "/dev/fdset/0"
-        os.ftruncate(qemu.handed["0"], 0)  # as QEMU does with every file that it opens anew
-        os.write(qemu.handed["0"], data)
+        assert arguments["filename"] == "/dev/fdset/7001"
+        os.ftruncate(qemu.handed["7001"], 0)  # as QEMU does with every file that it opens anew
+        os.write(qemu.handed["7001"], data)
         return {}
 
     qemu.replies["screendump"] = dumped
@@ -39,15 +41,15 @@ async def test_a_png_as_it_is(qemu: FakeQemu) -> None:
     picture = png.from_ppm(PPM)
     shows(qemu, picture)
     assert await screen.picture(cast(Instance, qemu)) == picture
-    assert qemu.calls[1] == ("screendump", {"filename": "/dev/fdset/0", "format": "png"})
-    assert qemu.calls[2] == ("remove-fd", {"fdset-id": 0})
+    assert qemu.calls[1] == ("screendump", {"filename": "/dev/fdset/7001", "format": "png"})
+    assert qemu.calls[2] == ("remove-fd", {"fdset-id": 7001})
 
 
 async def test_a_qemu_without_png(qemu: FakeQemu) -> None:
     qemu.replies["query-qmp-schema"] = []
     shows(qemu, PPM)
     assert await screen.picture(cast(Instance, qemu)) == png.from_ppm(PPM)
-    assert qemu.calls[1] == ("screendump", {"filename": "/dev/fdset/0"})
+    assert qemu.calls[1] == ("screendump", {"filename": "/dev/fdset/7001"})
 
 
 async def test_no_picture(qemu: FakeQemu) -> None:
@@ -65,6 +67,53 @@ async def test_more_than_a_picture(qemu: FakeQemu, monkeypatch: pytest.MonkeyPat
     shows(qemu, bytes(101))
     with pytest.raises(GuestError, match="101 bytes"):
         await screen.picture(cast(Instance, qemu))
+
+
+async def test_a_paused_machine_has_one_file_for_all_its_pictures(qemu: FakeQemu) -> None:
+    """QEMU closes none of them meanwhile."""
+    qemu.run_state = RunState.PAUSED
+    shows(qemu, png.from_ppm(PPM))
+    for _ in range(3):
+        assert await screen.picture(cast(Instance, qemu)) == png.from_ppm(PPM)
+    assert "remove-fd" not in qemu.commands
+    assert os.fstat(qemu.handed["7001"]).st_size == 0, "no memory is held"
+    qemu.run_state = RunState.RUNNING
+    assert await screen.picture(cast(Instance, qemu)) == png.from_ppm(PPM)
+    assert qemu.handed == {} and qemu.commands[-1] == "remove-fd"
+
+
+async def test_a_file_that_qemu_lost(qemu: FakeQemu) -> None:
+    qemu.run_state = RunState.PAUSED
+    shows(qemu, png.from_ppm(PPM))
+    await screen.picture(cast(Instance, qemu))
+    qemu.replies["screendump"] = GuestError("File descriptor set not found", reason="GenericError")
+    with pytest.raises(GuestError):
+        await screen.picture(cast(Instance, qemu))
+    shows(qemu, png.from_ppm(PPM))
+    assert await screen.picture(cast(Instance, qemu)) == png.from_ppm(PPM), "the next one gives another"
+    qemu.run_state = RunState.RUNNING
+    await screen.picture(cast(Instance, qemu))
+
+
+async def test_pictures_come_one_after_the_other(qemu: FakeQemu, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screen, "PATIENCE", 0.01)
+    first, gate = asyncio.Event(), asyncio.Event()
+    add_fd = qemu.add_fd
+
+    async def slow(descriptor: int, number: int) -> None:
+        await add_fd(descriptor, number)
+        first.set()
+        await gate.wait()
+
+    monkeypatch.setattr(qemu, "add_fd", slow)
+    shows(qemu, png.from_ppm(PPM))
+    one = asyncio.create_task(screen.picture(cast(Instance, qemu)))
+    await first.wait()
+    with pytest.raises(TimedOut, match="before this one"):
+        await screen.picture(cast(Instance, qemu))
+    gate.set()
+    assert await one == png.from_ppm(PPM)
+    assert await screen.picture(cast(Instance, qemu)) == png.from_ppm(PPM)
 
 
 @pytest.mark.parametrize(("absolute", "kind"), [(True, "abs"), (False, "rel")])
