@@ -63,6 +63,7 @@ class MachineOperations:
         if instance.run_state is RunState.SUSPENDED:
             await instance.wakeup()
             return
+        await self.clocks.intend(instance)
         await instance.resume()
         self.clocks.mend(vmi, instance)
 

@@ -187,6 +187,8 @@ class Manager:
 
     def _on_event(self, event: InstanceEvent) -> None:
         self._vmis.on_event(event)
+        if event.kind == "agent-connected" and (instance := self._vmis.machines.known(event.uid)) is not None:
+            self.operations.machine.clocks.agent_connected(instance)
         if event.kind == "panicked" and (record := self._vmis.records.launch(event.uid)) is not None:
             self._figures.tallies.panicked((record.namespace, record.name))
 

@@ -7,6 +7,7 @@
 - ``freezes`` (key: the VMI's uid), ``execs`` and ``agenthandles`` (key: its uid, a slash and theirs): what was begun in
   the guest and is to be ended (:mod:`solovirt.controllers.guest_freeze`, ``guest_exec``, ``guest_handles``).
 - ``reboots`` (key: the VMI's uid): the guest is about to power off, and shall be started again (``vmi.rebooting``).
+- ``clocks`` (key: the VMI's uid): the guest's clock is to be set (:mod:`solovirt.controllers.guest_clock`).
 - ``dumps`` (key: the VMI's uid): where its memory is being written (:mod:`solovirt.controllers.memory_dump`).
 """
 
@@ -24,7 +25,7 @@ from solovirt.store.records import Records
 
 PINS, LAUNCHES, GRANTS, EXPLAIN = "pins", "launches", "grants", "explain"
 FREEZES, EXECS, HANDLES = "freezes", "execs", "agenthandles"
-REBOOTS, DUMPS = "reboots", "dumps"
+REBOOTS, DUMPS, CLOCKS = "reboots", "dumps", "clocks"
 
 T = TypeVar("T")
 
@@ -114,7 +115,7 @@ class MachineRecords:
 
     async def drop_machine(self, uid: str) -> None:
         """Launch and explanation of a machine of which nothing is left, and what was begun in its guest."""
-        for kind in (FREEZES, EXECS, HANDLES, REBOOTS):
+        for kind in (FREEZES, EXECS, HANDLES, REBOOTS, CLOCKS):
             for key in self._records.list(kind):
                 if key.partition("/")[0] == uid:
                     await self._records.delete(kind, key)
