@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from solovirt.controllers import refusals
@@ -32,8 +33,9 @@ _VIRTIO_MEM = (
 class GuestPower:
     """All raise NotFound for an unknown VMI, Conflict when it is in the wrong state, GuestError, TimedOut."""
 
-    def __init__(self, targets: Targets) -> None:
+    def __init__(self, targets: Targets, wake: Callable[[Instance], Awaitable[None]]) -> None:
         self._targets = targets
+        self._wake = wake
         self._falling_asleep: set[str] = set()
 
     async def suspend(self, namespace: str, name: str, mode: Mode, *, timeout: float) -> None:
@@ -62,7 +64,7 @@ class GuestPower:
         if instance.run_state is not RunState.SUSPENDED:
             raise conflict(name, "VMI is not suspended", refusals.VMI)
         with instance.happenings.listen() as listener:
-            await instance.wakeup()
+            await self._wake(instance)
             try:
                 async with asyncio.timeout(WAKEUP_PATIENCE):
                     await _seen(listener, ("WAKEUP",))

@@ -10,6 +10,7 @@ import asyncio
 from solovirt.api.meta import find_condition
 from solovirt.controllers import refusals
 from solovirt.controllers.guest_clock import GuestClocks
+from solovirt.controllers.guest_waking import GuestWaking
 from solovirt.controllers.refusals import conflict
 from solovirt.controllers.site import Site
 from solovirt.controllers.targets import Targets
@@ -40,6 +41,7 @@ class MachineOperations:
         self._targets = targets
         self._reboots = reboots
         self.clocks = GuestClocks(site)
+        self.waking = GuestWaking(site)
 
     async def pause(self, namespace: str, name: str, *, dry_run: bool = False) -> None:
         """Stop the machine's CPUs. Returns when they stand still."""
@@ -50,6 +52,7 @@ class MachineOperations:
             raise conflict(name, refusals.VMI_PAUSED)
         _check_no_dump(name, instance)
         if not dry_run:
+            await self.waking.forget(instance.uid)
             await instance.pause()
 
     async def unpause(self, namespace: str, name: str, *, dry_run: bool = False) -> None:
@@ -61,7 +64,7 @@ class MachineOperations:
         if dry_run:
             return
         if instance.run_state is RunState.SUSPENDED:
-            await instance.wakeup()
+            await self.waking.wake(instance)
             return
         await self.clocks.intend(instance)
         await instance.resume()
@@ -172,13 +175,15 @@ class MachineOperations:
 
 
 async def _ask_for_reboot(instance: Instance) -> None:
-    """Raises ``GuestError`` when the agent says no, or nothing at all."""
+    """Raises ``GuestError`` when the agent says no, or nothing at all; ``Unavailable`` when QEMU is gone."""
     try:
         await instance.agent.command("guest-shutdown", {"mode": "reboot"}, timeout=AGENT_PATIENCE)
     except GuestError as error:
         # It ends before it has answered.
         if error.reason != "AgentNotConnected" or instance.agent.connected:
             raise
+        # Or its whole machine did.
+        await instance.status()
 
 
 async def _press(instance: Instance, chord: Chord, hold: float) -> None:

@@ -111,6 +111,7 @@ class Manager:
         await self.images.open()
         await self._site.claims.sweep()
         await adoption.sweep(self._site, self._vmis)
+        await self.operations.machine.waking.resume()
         await self.operations.guest_work.resume()
         await self.operations.dumps.resume()
         for vmi in self._objects.list(registry.VIRTUAL_MACHINE_INSTANCES).items:

@@ -47,8 +47,8 @@ class Operations:
         self._vmis = vmis
         self._targets = Targets(site, vmis)
         self.guest = GuestOperations(site, self._targets)
-        self.guest_power = GuestPower(self._targets)
         self.machine = MachineOperations(site, self._targets, vmis.reboots)
+        self.guest_power = GuestPower(self._targets, self.machine.waking.wake)
         self.dumps = MemoryDumps(site, self._targets, vmis.machines)
         self.volumes = VolumeOperations(site, self._targets)
         self.guest_work = GuestWork(site, self._targets, vmis)

@@ -89,6 +89,10 @@ class Instance:
         """Let a guest that suspended itself to RAM go on; ``GuestError`` when it did not, or cannot be woken."""
         await waking.wake(self)
 
+    async def finish_wakeup(self) -> None:
+        """The rest of a ``wakeup`` whose daemon died before its end."""
+        await waking.finish(self)
+
     async def status(self) -> RunState:
         """Ask QEMU."""
         self._tracker.set(await self._monitor().query_status())

@@ -45,6 +45,15 @@ async def wake(machine: Machine) -> None:
             await machine.qmp("cont")
 
 
+async def finish(machine: Machine) -> None:
+    """What is left to do of ``wake`` when it was cut short after the guest woke up; the CPUs run then."""
+    await machine.qmp("stop")
+    try:
+        await _mend(machine)
+    finally:
+        await machine.qmp("cont")
+
+
 async def _mend(machine: Machine) -> None:
     # What its firmware was about to read or write.
     before = await _in(machine, _ADDRESS)

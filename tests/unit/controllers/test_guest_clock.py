@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from solovirt.controllers import guest_clock
@@ -47,6 +49,25 @@ async def test_the_time_that_is_set(lab: Lab, machine: FakeInstance, monkeypatch
     assert await mend(lab, machine) == []
     assert given == [{"time": 42}] and guest_clock.REINJECTION in machine.calls
     assert due(lab) == [], "it is done"
+
+
+async def test_an_agent_that_was_mute_for_a_while(
+    lab: Lab, machine: FakeInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes the time of when it was asked: it is told once more."""
+    waits, given = [0.03, 0.0], 0
+
+    async def command(name: str, arguments: JsonObject | None = None, *, timeout: float = 0) -> Json:
+        nonlocal given
+        given += name == "guest-set-time"
+        await asyncio.sleep(waits.pop(0))
+        return {}
+
+    machine.agent.connected = True
+    monkeypatch.setattr(machine.agent, "command", command)
+    monkeypatch.setattr(guest_clock, "LATE", 0.02)
+    assert await mend(lab, machine) == []
+    assert given == 2 and waits == []
 
 
 async def test_no_agent(lab: Lab, machine: FakeInstance) -> None:

@@ -59,7 +59,7 @@ class Machine:
 
 
 def power(machine: Machine) -> GuestPower:
-    return GuestPower(cast(Targets, machine))
+    return GuestPower(cast(Targets, machine), lambda _: machine.wakeup())
 
 
 def happens(*names: str, then: Exception | None = None) -> Answer:

@@ -12,7 +12,7 @@ from solovirt.controllers import guest_clock
 from solovirt.controllers.machine_operations import MachineOperations
 from solovirt.hypervisor import screen
 from solovirt.hypervisor.model import RunState
-from solovirt.kit.errors import BadRequest, Conflict, Forbidden, GuestError, NotFound, SolovirtError
+from solovirt.kit.errors import BadRequest, Conflict, Forbidden, GuestError, NotFound, SolovirtError, Unavailable
 from solovirt.kit.json import Json, JsonObject
 from tests.support.fakeqemu import SCHEMA
 from tests.unit.controllers.lab import FakeInstance, Lab, spec, vm
@@ -120,6 +120,24 @@ async def test_an_agent_that_ends_before_it_answers(lab: Lab, machine: FakeInsta
     machine.agent.command = gone  # type: ignore[method-assign]
     await operations(lab).soft_reboot(*HERE)
     assert "powerdown" not in machine.calls
+
+
+async def test_a_machine_that_ends_is_no_reboot(
+    lab: Lab, machine: FakeInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.connect_agent()
+
+    async def gone(name: str, arguments: JsonObject | None = None, *, timeout: float = 0) -> Json:
+        machine.agent.connected = False
+        raise GuestError("closed", reason="AgentNotConnected")
+
+    async def status() -> RunState:
+        raise Unavailable("QEMU's monitor is not connected")
+
+    machine.agent.command = gone  # type: ignore[method-assign]
+    monkeypatch.setattr(machine, "status", status)
+    with pytest.raises(Unavailable):
+        await operations(lab).soft_reboot(*HERE)
 
 
 async def test_no_way_to_reboot(lab: Lab) -> None:

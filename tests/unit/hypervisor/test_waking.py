@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from solovirt.hypervisor.waking import wake
+from solovirt.hypervisor.waking import finish, wake
 from solovirt.kit.errors import GuestError
 from solovirt.kit.json import Json, JsonObject, get_str
 
@@ -77,3 +77,20 @@ async def test_it_runs_whatever_goes_wrong() -> None:
     with pytest.raises(GuestError, match="did not say"):
         await wake(machine)
     assert machine.state == "running"
+
+
+@pytest.mark.parametrize("state", ["paused", "running"])
+async def test_the_rest_of_one_that_was_cut_short(state: str) -> None:
+    machine = Ports()
+    machine.state = state
+    await finish(machine)
+    assert machine.commands == ["stop", "cont"] and machine.state == "running"
+    assert (machine.registers[BASE], machine.registers[CONTROL]) == (0x601, 0x80)
+
+
+async def test_the_rest_goes_wrong() -> None:
+    machine = Ports()
+    machine.garbage = True
+    with pytest.raises(GuestError, match="what a port holds"):
+        await finish(machine)
+    assert machine.state == "running", "it does not stay stopped"

@@ -8,6 +8,7 @@
   the guest and is to be ended (:mod:`solovirt.controllers.guest_freeze`, ``guest_exec``, ``guest_handles``).
 - ``reboots`` (key: the VMI's uid): the guest is about to power off, and shall be started again (``vmi.rebooting``).
 - ``clocks`` (key: the VMI's uid): the guest's clock is to be set (:mod:`solovirt.controllers.guest_clock`).
+- ``wakes`` (key: the VMI's uid): the guest is being woken up (:mod:`solovirt.controllers.guest_waking`).
 - ``dumps`` (key: the VMI's uid): where its memory is being written (:mod:`solovirt.controllers.memory_dump`).
 """
 
@@ -25,7 +26,7 @@ from solovirt.store.records import Records
 
 PINS, LAUNCHES, GRANTS, EXPLAIN = "pins", "launches", "grants", "explain"
 FREEZES, EXECS, HANDLES = "freezes", "execs", "agenthandles"
-REBOOTS, DUMPS, CLOCKS = "reboots", "dumps", "clocks"
+REBOOTS, DUMPS, CLOCKS, WAKES = "reboots", "dumps", "clocks", "wakes"
 
 T = TypeVar("T")
 
@@ -115,7 +116,7 @@ class MachineRecords:
 
     async def drop_machine(self, uid: str) -> None:
         """Launch and explanation of a machine of which nothing is left, and what was begun in its guest."""
-        for kind in (FREEZES, EXECS, HANDLES, REBOOTS, CLOCKS):
+        for kind in (FREEZES, EXECS, HANDLES, REBOOTS, CLOCKS, WAKES):
             for key in self._records.list(kind):
                 if key.partition("/")[0] == uid:
                     await self._records.delete(kind, key)
