@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 import sys
 from collections.abc import Iterable
 
@@ -18,12 +19,11 @@ STDOUT = "-"
 def save(path: str, chunks: Iterable[bytes], mode: int = 0o644) -> int:
     """Bytes written; ``-`` is standard output, which must be no terminal.
 
-    Raises ``BadRequest`` for a directory, ``HostError`` for what cannot be written, and what ``chunks`` raises.
+    Raises ``BadRequest`` as ``check_target``, ``HostError`` for what cannot be written, and what ``chunks`` raises.
     """
     if path == STDOUT:
         return _pour(chunks)
-    if os.path.isdir(path):
-        raise BadRequest(f"{path} is a directory")
+    check_target(path)
     folder, base = os.path.split(path)
     partial = os.path.join(folder, f".{base[:200]}.{secrets.token_hex(8)}.partial")
     try:
@@ -45,6 +45,18 @@ def save(path: str, chunks: Iterable[bytes], mode: int = 0o644) -> int:
         os.unlink(partial)
         raise
     return done
+
+
+def check_target(path: str) -> None:
+    """Raises ``BadRequest`` for a directory, and for a device or a pipe: no file is put in its place."""
+    if os.path.isdir(path):
+        raise BadRequest(f"{path} is a directory")
+    try:
+        kind = os.lstat(path).st_mode
+    except OSError:
+        return
+    if not (stat.S_ISREG(kind) or stat.S_ISLNK(kind)):
+        raise BadRequest(f"{path} is no regular file")
 
 
 def check_stdout() -> None:

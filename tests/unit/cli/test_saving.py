@@ -43,6 +43,10 @@ def test_places_that_are_none(tmp_path: Path) -> None:
         saving.save(str(tmp_path), [])
     with pytest.raises(HostError, match="No such file"):
         saving.save(str(tmp_path / "nowhere" / "f"), [])
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BadRequest, match="is no regular file"):
+        saving.save(str(tmp_path / "pipe"), [b"x"])
+    assert os.listdir(tmp_path) == ["pipe"] and (tmp_path / "pipe").is_fifo()
 
 
 def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ import stat
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
+from solovirt.cli import saving
 from solovirt.cli.client import EXTENSIONS, downloaded, path_of
 from solovirt.cli.context import Context
 from solovirt.cli.kinds import VMI
@@ -125,8 +126,7 @@ def download(context: Context, name: str, path: str, here: str, mode: int | None
     """Raises ApiError, Unavailable when the server goes away, HostError for what cannot be written here."""
     if os.path.isdir(here):
         here = os.path.join(here, posixpath.basename(path.replace("\\", "/")))
-    if os.path.isdir(here):
-        raise BadRequest(f"{here} is a directory")
+    saving.check_target(here)
     target = path_of(EXTENSIONS, "v1", VMI.plural, context.namespace, name, "files")
     response = context.client.download(target, {"path": path})
     try:
