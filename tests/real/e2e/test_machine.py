@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from solovirt.cli.client import ApiError
+from solovirt.cli.client import ApiError, downloaded
 from solovirt.kit.errors import SolovirtError
 from solovirt.kit.jsontypes import JsonObject, get_object, get_str
 from tests.support import elfcore
@@ -172,11 +172,11 @@ def reboots(system: System) -> None:
 
 
 def qemu_dies(system: System) -> None:
-    response = system.client.open("GET", f"{EXTENSIONS}/m/memorydump", accept="*/*")
-    chunks = response.chunks()
+    response = system.client.download(f"{EXTENSIONS}/m/memorydump")
+    chunks = downloaded(response)
     next(chunks)
     os.kill(system.qemu("m"), signal.SIGKILL)
-    with pytest.raises(SolovirtError):
+    with pytest.raises(ApiError, match="QEMU ended before the memory dump was complete"):
         for _ in chunks:
             pass
     response.close()
