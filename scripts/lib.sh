@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN_PACKAGES="qemu-system-x86 qemu-utils seabios ovmf swtpm uidmap skopeo acl zstd util-linux tzdata python3-venv"
 
 # What only the tests start: a browser for pages, and what the Debian guest is built with.
-TEST_PACKAGES="openssl chromium mmdebstrap mtools e2fsprogs fdisk"
+TEST_PACKAGES="openssl chromium mmdebstrap mtools e2fsprogs fdisk iproute2"
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 
