@@ -63,7 +63,7 @@ class GuestAgent:
 
 class Machine:
     """``sockets`` of ``most`` are there at the start. ``refuse``: "command id" -> QEMU's error, which is raised every
-    time; ``sent``: the commands that change something."""
+    time; ``sent``: the commands that change something; ``asked``: the names of all commands."""
 
     uid = "uid"
 
@@ -88,6 +88,9 @@ class Machine:
         self.giving: Ost = lambda device: 0
         self.refuse: dict[str, SolovirtError] = {}
         self.sent: list[str] = []
+        self.asked: list[str] = []
+        self.holds: asyncio.Event | None = None
+        """Until it is set no command is answered."""
 
     @property
     def instance(self) -> Instance:
@@ -104,7 +107,10 @@ class Machine:
     async def qmp(  # noqa: PLR0911  (one for each query)
         self, command: str, arguments: JsonObject | None = None, *, timeout: float = 30
     ) -> Json:
+        self.asked.append(command)
         await asyncio.sleep(0)
+        if self.holds is not None:
+            await self.holds.wait()
         given = arguments or {}
         match command:
             case "query-kvm":

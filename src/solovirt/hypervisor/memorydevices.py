@@ -19,8 +19,8 @@ from solovirt.kit.errors import GuestError, SolovirtError, TimedOut, Unavailable
 from solovirt.kit.json import JsonObject, get_int, get_list, get_object, get_str
 
 _PERIPHERAL = "/machine/peripheral/"
-_FIRST_LOOK, _LOOK = 0.005, 0.1
-"""Seconds between looks at how far a guest is."""
+_FIRST_LOOK, _LOOK = 0.03, 0.1
+"""Seconds between looks at how far a guest is. Each takes QEMU's big lock, which an emulated guest needs to go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,9 @@ class Memory:
 
 async def read(instance: Instance) -> Memory:
     """What the machine has now."""
-    summary = await instance.qmp("query-memory-size-summary")
-    reply = await instance.qmp("query-memory-devices")
+    summary, reply = await asyncio.gather(
+        instance.qmp("query-memory-size-summary"), instance.qmp("query-memory-devices")
+    )
     region, dimms = None, []
     for entry in reply if isinstance(reply, list) else []:
         if not isinstance(entry, dict):
@@ -98,9 +99,9 @@ def _dimm(data: JsonObject) -> Dimm:
     return Dimm(get_str(data, "id"), get_int(data, "size"), get_int(data, "slot", -1), backend, get_int(data, "addr"))
 
 
-async def driven(instance: Instance, region: Region) -> bool | None:
-    """Whether the guest has a driver for the virtio-mem device; None where this QEMU cannot tell."""
-    path = f"{_PERIPHERAL}{region.device}/virtio-backend"
+async def driven(instance: Instance, device: str) -> bool | None:
+    """Whether the guest has a driver for the virtio-mem device; None where this QEMU cannot tell, or has none."""
+    path = f"{_PERIPHERAL}{device}/virtio-backend"
     try:
         reply = await instance.qmp("x-query-virtio-status", {"path": path})
     except GuestError:
@@ -113,14 +114,27 @@ async def driven(instance: Instance, region: Region) -> bool | None:
 async def resize(
     instance: Instance, region: Region, size: int, *, patience: float, progress: Callable[[int], None]
 ) -> int:
-    """Asks the guest to have ``size`` bytes of the region plugged, in whole blocks.
+    """:func:`request` and :func:`follow` in one."""
+    await request(instance, region, size)
+    return await follow(instance, region, size, patience=patience, progress=progress)
 
-    Returns how much it has when it got there, or when nothing moved for ``patience`` seconds. ``progress`` gets each
-    size in between. Raises ``GuestError`` when QEMU refuses.
-    """
+
+async def request(instance: Instance, region: Region, size: int) -> None:
+    """Asks the guest to have ``size`` bytes of the region plugged, in whole blocks. Raises ``GuestError`` when QEMU
+    refuses."""
     path = f"{_PERIPHERAL}{region.device}"
     await instance.qmp("qom-set", {"path": path, "property": "requested-size", "value": size})
-    now = await plugged(instance, region)
+
+
+async def follow(
+    instance: Instance, region: Region, size: int, *, patience: float, progress: Callable[[int], None]
+) -> int:
+    """Waits until the guest has ``size`` bytes of the region, as it was asked to; ``region`` is as it was before.
+
+    Returns how much it has when it got there, or when nothing moved for ``patience`` seconds. ``progress`` gets each
+    size in between.
+    """
+    now = region.size
     deadline, pause = time.monotonic() + patience, _FIRST_LOOK
     while now != size and time.monotonic() < deadline:
         await asyncio.sleep(pause)

@@ -74,7 +74,7 @@ async def test_a_guest_that_grows_and_shrinks(instance: Instance) -> None:
     assert (memory.base, memory.plugged, memory.dimms) == (256 * MIB, 256 * MIB, ())
     region = await region_of(instance)
     assert (region.device, region.size, region.maximum, region.block) == ("grows", 0, 1 << 30, 2 * MIB)
-    assert await memorydevices.driven(instance, region) is True
+    assert await memorydevices.driven(instance, region.device) is True
     before = await memorydevices.blocks(instance)
     assert before is not None and (before.size, before.online) == (BLOCK, 256 * MIB)
 

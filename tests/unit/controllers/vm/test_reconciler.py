@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from solovirt.api import registry
 from solovirt.api.cdi.datavolume import BlankSource, DataVolumeImport, DataVolumeSpec, StorageResources, StorageSpec
 from solovirt.api.kubevirt.spec.disks import Disk, DiskTarget
+from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.spec.sources import DataVolumeSource, Volume
 from solovirt.api.kubevirt.virtualmachine import DataVolumeTemplate, VirtualMachine
 from solovirt.api.meta import Condition, ObjectMeta, find_condition
+from solovirt.controllers.vm import factory
 from solovirt.controllers.vmi.live.concern import Report, Update
 from tests.unit.controllers.lab import VMIS, VMS, Lab, lone_vmi, refused, vm
 
@@ -116,10 +120,45 @@ async def test_a_template_that_changed_needs_a_restart(lab: Lab) -> None:
     assert lab.vmi().spec.hostname == "new"
 
 
+async def test_what_a_vmi_shall_be_is_worked_out_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    await lab.create("Always")
+    asked: list[int] = []
+
+    def counted(*arguments: object) -> factory.LiveUpdate:
+        asked.append(1)
+        return live_update(*arguments)  # type: ignore[arg-type]
+
+    live_update = factory.live_update
+    monkeypatch.setattr(factory, "live_update", counted)
+    await lab.manager._vms.reconcile(("default", "vm"))
+    assert len(asked) == 1
+
+
+async def test_a_vm_that_changed_meanwhile_is_judged_as_it_is(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    await lab.create("Always")
+    vms = lab.manager._vms
+    vms.queue.hold()
+
+    async def busy(*arguments: object) -> None:
+        await lab.objects.modify(VMS, "default", "vm", rename)
+
+    def rename(found: VirtualMachine) -> bool:
+        found.spec.template.spec.hostname = "new"
+        return True
+
+    monkeypatch.setattr(vms, "_act", busy)
+    await vms.reconcile(("default", "vm"))
+    assert find_condition(lab.vm().status.conditions, "RestartRequired") is not None
+    vms.queue.resume()
+
+
 class Rigid:
     """A machine that turns out not to be able to follow."""
 
     name = "rigid"
+
+    def part(self, spec: VirtualMachineInstanceSpec) -> object:
+        return spec
 
     async def apply(self, update: Update) -> Report:
         return Report(conditions=(Condition(type="DevicesChange", status="False", reason="RestartRequired"),))

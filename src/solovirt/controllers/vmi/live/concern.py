@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
+from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.virtualmachineinstance import (
     CPUTopology,
     MemoryStatus,
@@ -81,6 +84,12 @@ class Concern(Protocol):
     @property
     def name(self) -> str: ...
 
+    def part(self, spec: VirtualMachineInstanceSpec) -> object:
+        """What of the spec it makes the machine follow, to be compared: while that stays, a change is not its concern.
+
+        More than it needs costs time only; less would leave a change undone."""
+        ...
+
     async def apply(self, update: Update) -> Report:
         """Compares the spec with the machine and makes them equal, or says why not.
 
@@ -88,6 +97,11 @@ class Concern(Protocol):
         belongs into the report; SolovirtErrors that come out are tried again later.
         """
         ...
+
+
+def beyond_compute(spec: VirtualMachineInstanceSpec) -> object:
+    """``Concern.part`` of those that look after devices: all but vCPUs and memory."""
+    return msgspec.structs.replace(spec, domain=msgspec.structs.replace(spec.domain, cpu=None, memory=None))
 
 
 def combined(reports: Mapping[str, Report]) -> Report:

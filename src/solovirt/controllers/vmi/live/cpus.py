@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 
+from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.virtualmachineinstance import CPUTopology
 from solovirt.api.meta import Condition
 from solovirt.controllers.vmi.live.concern import NOTHING, Report, Update
@@ -32,6 +33,9 @@ PARKED_AGAIN = 60.0
 
 class CPUs:
     name = "cpus"
+
+    def part(self, spec: VirtualMachineInstanceSpec) -> object:
+        return spec.domain.cpu
 
     async def apply(self, update: Update) -> Report:
         return await _Change(update).run()

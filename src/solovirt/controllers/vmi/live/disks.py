@@ -13,12 +13,13 @@ import msgspec
 
 from solovirt.api.kubevirt.live.storage import is_hotpluggable, plug_problem
 from solovirt.api.kubevirt.spec.disks import Disk
+from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.spec.sources import Volume
 from solovirt.compile.context import device_id
 from solovirt.controllers.vmi.launcher import Launcher
 from solovirt.controllers.vmi.live import attaching, diskstate, places
 from solovirt.controllers.vmi.live.board import Board
-from solovirt.controllers.vmi.live.concern import Report, Update
+from solovirt.controllers.vmi.live.concern import Report, Update, beyond_compute
 from solovirt.controllers.vmi.live.diskstate import DRIVES, Present
 from solovirt.controllers.vmi.live.media import Media
 from solovirt.controllers.vmi.lookup import claims_of
@@ -39,6 +40,9 @@ class Disks:
 
     def __init__(self, launcher: Launcher) -> None:
         self._launcher = launcher
+
+    def part(self, spec: VirtualMachineInstanceSpec) -> object:
+        return beyond_compute(spec)
 
     async def apply(self, update: Update) -> Report:
         work = _Work(update, self._launcher, await diskstate.look(update.instance))

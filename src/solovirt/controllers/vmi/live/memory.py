@@ -4,12 +4,16 @@ where it has none. A change is made whole or not at all: what the guest refuses 
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.virtualmachineinstance import MemoryStatus
 from solovirt.api.meta import Condition
 from solovirt.api.quantities import as_bytes
+from solovirt.compile.configurators.memory import GROWTH
 from solovirt.controllers.vmi.live import dimms, memoryplan
 from solovirt.controllers.vmi.live.concern import NOTHING, Report, Update
 from solovirt.controllers.vmi.live.memoryplan import Plan
@@ -29,19 +33,25 @@ BACK = 5.0
 DRIVER_TIMEOUT, BOOT_TIMEOUT = 2.0, 20.0
 """Seconds that a guest whose agent answers, and one that may still be booting, has to show its virtio-mem driver."""
 PAUSED_AGAIN = BOOTING_AGAIN = 2.0
+PROGRESS = 0.25
+"""Seconds between two reports of how far it is: each is two commits, of the VMI and of its VM."""
 _MIB = 1024**2
 
 
 class GuestMemory:
     name = "memory"
 
+    def part(self, spec: VirtualMachineInstanceSpec) -> object:
+        return spec.domain.memory, spec.domain.launch_security
+
     async def apply(self, update: Update) -> Report:
         guest = update.vmi.spec.domain.memory.guest if update.vmi.spec.domain.memory is not None else None
         size = as_bytes(guest)
         if size is None or update.vmi.spec.domain.launch_security is not None:
             return NOTHING
+        report = await _Change(update, -(-size // _MIB) * _MIB).run()
         await dimms.sweep(update.instance)
-        return await _Change(update, -(-size // _MIB) * _MIB).run()
+        return report
 
 
 class _Change:
@@ -52,9 +62,14 @@ class _Change:
         self._instance = update.instance
         self._wanted = wanted
         self._undo: list[Callable[[], Awaitable[object]]] = []
+        self._told: float | None = None
+        self._driver: bool | None = None
 
     async def run(self) -> Report:
-        before = await memorydevices.read(self._instance)
+        # All questions at once: a busy QEMU lets each round trip wait for milliseconds.
+        before, self._driver = await asyncio.gather(
+            memorydevices.read(self._instance), memorydevices.driven(self._instance, GROWTH)
+        )
         self._wanted = before.rounded(self._wanted)
         extra = max(self._wanted - before.base, 0)
         region = before.region
@@ -67,8 +82,6 @@ class _Change:
         if region is not None and self._is_owed(before, region, extra) and not self._instance.agent.connected:
             text = f"the guest has taken {format_bytes(region.size)} of {format_bytes(region.requested)} so far"
             return self._report("True", "InProgress", text, before, again=BOOTING_AGAIN)
-        text = f"{format_bytes(before.plugged)} become {format_bytes(self._wanted)}"
-        self._update.tell(self._report("True", "InProgress", text, before))
         try:
             self._check_host(before)
             await self._make(await self._plan(before, extra), before)
@@ -80,6 +93,15 @@ class _Change:
         after = await memorydevices.read(self._instance)
         self._tell_done(before, after)
         return Report(memory=self._status(after))
+
+    def _begun(self, before: Memory) -> None:
+        """Once there is something to wait for: what is shown costs work that the guest can be at meanwhile."""
+        if self._told is None:
+            self._tell(f"{format_bytes(before.plugged)} become {format_bytes(self._wanted)}", before, before.plugged)
+
+    def _tell(self, text: str, before: Memory, plugged: int) -> None:
+        self._told = time.monotonic()
+        self._update.tell(self._report("True", "InProgress", text, before, plugged=plugged))
 
     def _is_owed(self, memory: Memory, region: Region, extra: int) -> bool:
         """A guest that was rebooted takes again what it had, when it comes to its driver."""
@@ -94,16 +116,19 @@ class _Change:
 
     async def _plan(self, before: Memory, extra: int) -> Plan:
         more = before.base + extra - before.plugged
-        virtio = more > 0 and before.region is not None and await self._driven(before.region)
+        virtio = more > 0 and before.region is not None and await self._driven(before, before.region)
         return memoryplan.plan(before, extra, virtio=virtio, slots=more > 0 and dimms.taken(self._update))
 
-    async def _driven(self, region: Region) -> bool:
+    async def _driven(self, before: Memory, region: Region) -> bool:
         """Where QEMU cannot tell, the guest has the chance to react."""
         patience = DRIVER_TIMEOUT if self._instance.agent.connected else BOOT_TIMEOUT
 
         async def has_driver() -> bool:
-            return await memorydevices.driven(self._instance, region) is not False
+            return await memorydevices.driven(self._instance, region.device) is not False
 
+        if self._driver is not False:
+            return True
+        self._begun(before)
         return await poll(has_driver, patience, pause=0.25)
 
     async def _make(self, plan: Plan, before: Memory) -> None:
@@ -112,6 +137,9 @@ class _Change:
             if plan.region is not None and before.region is not None:
                 self._undo.append(partial(self._back, before.region))
                 await self._resize(before, before.region, plan.region)
+            self._begun(before)
+            if plan.plug:
+                await dimms.sweep(self._instance)
             for size in plan.plug:
                 name = await dimms.plug(self._update, size)
                 self._undo.append(partial(self._take_back, name))
@@ -127,10 +155,12 @@ class _Change:
         rest = before.plugged - region.size
 
         def progress(now: int) -> None:
-            text = f"{format_bytes(rest + now)} of {format_bytes(self._wanted)}"
-            self._update.tell(self._report("True", "InProgress", text, before, plugged=rest + now))
+            if self._told is None or time.monotonic() >= self._told + PROGRESS:
+                self._tell(f"{format_bytes(rest + now)} of {format_bytes(self._wanted)}", before, rest + now)
 
-        reached = await memorydevices.resize(self._instance, region, size, patience=PATIENCE, progress=progress)
+        await memorydevices.request(self._instance, region, size)
+        self._begun(before)
+        reached = await memorydevices.follow(self._instance, region, size, patience=PATIENCE, progress=progress)
         if reached == size:
             return
         word = "took" if size > region.size else "gave back"

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import msgspec
 
+from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.spec.interfaces import Interface
 from solovirt.compile import netdev
 from solovirt.compile.configurators import nics
 from solovirt.compile.layout import BRIDGE
 from solovirt.compile.render import arguments
-from solovirt.controllers.vmi.live.concern import Report, Update
+from solovirt.controllers.vmi.live.concern import Report, Update, beyond_compute
 from solovirt.controllers.vmi.live.outcome import RESTART, Outcome, together
 from solovirt.controllers.vmi.live.places import NO_SLOT, context, leave_place, take_place
 from solovirt.controllers.vmi.pins import random_mac
@@ -48,6 +49,9 @@ class _Found:
 
 class NICs:
     name = "nics"
+
+    def part(self, spec: VirtualMachineInstanceSpec) -> object:
+        return beyond_compute(spec)
 
     async def apply(self, update: Update) -> Report:
         found = await _look(update)

@@ -1,7 +1,9 @@
 """Machines follow their specs while they run: one job a machine, its concerns side by side.
 
 A job begins when the spec is not what the machine was last made to be, when this daemon sees the machine for the first
-time, and when something happened that may help (the agent came, the guest was reset). Must not write the VMI object.
+time, and when something happened that may help (the agent came, the guest was reset). After a change of the spec only
+the concerns that it is about, and those that had something to say, look at the machine: each question keeps QEMU from
+the others. Must not write the VMI object.
 """
 
 from __future__ import annotations
@@ -80,8 +82,9 @@ class LiveUpdates:
                 # Asked for once more: of several waiting times of a VMI only the shortest is kept.
                 self._later(uid, machine.due - time.monotonic())
             return
+        concerned = self._concerns if due else self._concerned(machine, vmi.spec)
         machine.doing, machine.due = vmi.spec, None
-        self._jobs.start(uid, self._apply(vmi, instance, machine))
+        self._jobs.start(uid, self._apply(vmi, instance, machine, concerned))
 
     def retry(self, uid: str) -> None:
         """Something happened that may help where an attempt failed, or undo what was done."""
@@ -114,9 +117,21 @@ class LiveUpdates:
             self._later(uid, again)
         self._jobs.take(uid)
 
-    async def _apply(self, vmi: VirtualMachineInstance, instance: Instance, machine: _Machine) -> None:
+    def _concerned(self, machine: _Machine, spec: VirtualMachineInstanceSpec) -> Sequence[Concern]:
+        done = machine.done
+        if done is None:
+            return self._concerns
+        return [
+            concern
+            for concern in self._concerns
+            if concern.part(spec) != concern.part(done) or _is_open(machine.reports.get(concern.name, NOTHING))
+        ]
+
+    async def _apply(
+        self, vmi: VirtualMachineInstance, instance: Instance, machine: _Machine, concerns: Sequence[Concern]
+    ) -> None:
         turn = asyncio.Lock()
-        await asyncio.gather(*(self._one(concern, vmi, instance, machine, turn) for concern in self._concerns))
+        await asyncio.gather(*(self._one(concern, vmi, instance, machine, turn) for concern in concerns))
 
     async def _one(
         self, concern: Concern, vmi: VirtualMachineInstance, instance: Instance, machine: _Machine, turn: asyncio.Lock
@@ -135,3 +150,8 @@ class LiveUpdates:
             before = machine.reports.get(concern.name, NOTHING)
             report = replace(before, again=AGAIN)
         machine.reports[concern.name] = report
+
+
+def _is_open(report: Report) -> bool:
+    """Whether it waits for something, or was refused it: another change may help."""
+    return bool(report.conditions or report.volumes) or report.again is not None

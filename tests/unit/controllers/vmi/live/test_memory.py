@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from solovirt.api.kubevirt.spec.compute import LaunchSecurity
 from solovirt.api.kubevirt.virtualmachineinstance import MemoryStatus
+from solovirt.controllers.vmi.live import memory
+from solovirt.hypervisor.memorydevices import Region
 from solovirt.hypervisor.model import RunState
 from solovirt.kit.errors import GuestError, Unavailable
 from tests.support.resizable import MIB, Machine
@@ -52,6 +56,68 @@ async def test_virtio_mem_grows_and_shrinks(at: Open, machine: Machine) -> None:
         ("MemoryPlugged", "The guest has 2Gi of memory now"),
         ("MemoryUnplugged", "The guest has 1280Mi of memory now"),
     ]
+
+
+async def test_little_is_asked_and_all_of_it_at_once(at: Open, machine: Machine) -> None:
+    """Every command takes QEMU's big lock, and may wait milliseconds for it: more of them are a slower plug."""
+    one = await at(machine)
+    waits = asyncio.Event()
+    machine.holds = waits
+    work = asyncio.create_task(one.memory("2Gi"))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    state = ["query-memory-devices", "query-memory-size-summary"]
+    assert sorted(machine.asked) == [*state, "x-query-virtio-status"], "none of them waits for another's answer"
+    waits.set()
+    await work
+    assert machine.asked[3:5] == ["qom-set", "qom-get"]
+    assert sorted(machine.asked[5:]) == sorted([*state, "qom-list"])
+
+
+async def test_it_is_shown_that_it_began_when_the_guest_was_asked(at: Open, machine: Machine) -> None:
+    machine.reach = lambda size: 0
+    one = await at(machine)
+    work = asyncio.create_task(one.memory("2Gi"))
+    while not machine.sent:
+        assert not one.told
+        await asyncio.sleep(0)
+    while not one.told:
+        await asyncio.sleep(0)
+    assert (only(one.told[0]).status, only(one.told[0]).reason) == ("True", "InProgress")
+    await work
+
+
+async def test_progress_is_not_shown_all_the_time(at: Open, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.reach = lambda size: 0
+    one = await at(machine)
+    monkeypatch.setattr(memory, "PATIENCE", 30.0)
+    work = asyncio.create_task(one.memory("2Gi"))
+
+    async def guest() -> None:
+        while not machine.sent:
+            await asyncio.sleep(0)
+        for size in range(64, 1025, 64):
+            await asyncio.sleep(0.02)
+            machine.region = Region("virtiomem0", size * MIB, 1024 * MIB, 3072 * MIB, 2 * MIB)
+
+    began = time.monotonic()
+    await asyncio.gather(work, guest())
+    assert len(one.told) <= 2 + (time.monotonic() - began) / memory.PROGRESS
+    assert region(machine) == (1024, 1024)
+
+
+async def test_what_an_earlier_daemon_left_is_not_in_the_way_of_a_dimm(at: Open, machine: Machine) -> None:
+    machine.driver = False
+    machine.objects |= {"memdimm0": {}, "memdimm5": {}}
+    report = await (await at(machine)).memory("1280Mi")
+    assert not report.conditions and set(machine.dimms) == {"dimm0"}
+    assert set(machine.objects) == {"memdimm0"}
+
+
+async def test_what_an_earlier_daemon_left_goes_where_nothing_is_to_be_done(at: Open, machine: Machine) -> None:
+    machine.objects |= {"memdimm0": {}}
+    await (await at(machine)).memory("1Gi")
+    assert not machine.objects
 
 
 async def test_what_is_right_is_left_alone(at: Open, machine: Machine) -> None:

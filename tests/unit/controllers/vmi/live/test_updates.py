@@ -8,12 +8,14 @@ from collections.abc import Callable
 import pytest
 
 from solovirt.api.kubevirt.spec.compute import CPU
+from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.virtualmachine import VirtualMachine
 from solovirt.api.kubevirt.virtualmachineinstance import CPUTopology
 from solovirt.api.meta import Condition, find_condition
 from solovirt.controllers.vmi.live.concern import NOTHING, Report, Update
 from solovirt.kit.errors import GuestError
-from tests.unit.controllers.lab import VMS, Lab, vm
+from solovirt.store.writer import Write
+from tests.unit.controllers.lab import VMIS, VMS, Lab, vm
 
 BUSY = Condition(type="HotVCPUChange", status="True")
 REFUSED = Condition(type="HotVCPUChange", status="False", reason="GuestRefused", message="no")
@@ -31,6 +33,9 @@ class Sockets:
             topology=CPUTopology(sockets=sockets, cores=1, threads=1)
         )
         self.cancelled = 0
+
+    def part(self, spec: VirtualMachineInstanceSpec) -> object:
+        return spec.domain.cpu
 
     async def apply(self, update: Update) -> Report:
         cpu = update.vmi.spec.domain.cpu
@@ -68,6 +73,19 @@ async def running(lab: Lab) -> None:
     made.spec.template.spec.domain.cpu = CPU(sockets=1)
     await lab.objects.create(VMS, made)
     await lab.settle()
+
+
+async def label(lab: Lab, value: str) -> None:
+    """A change of the machine's spec which is not about its CPUs."""
+
+    def change(found: VirtualMachine) -> bool:
+        found.spec.template.spec.node_selector = {"value": value}
+        return True
+
+    before = lab.vmi().spec
+    await lab.objects.modify(VMS, "default", "vm", change)
+    await lab.settle()
+    assert lab.vmi().spec != before, "it follows this in place"
 
 
 def condition(lab: Lab) -> tuple[str, str] | None:
@@ -178,3 +196,55 @@ async def test_another_timer_of_the_vmi_does_not_swallow_the_next_look(lab: Lab,
         await asyncio.sleep(0.01)
         await lab.settle()
     assert len(sockets.seen) > 1
+
+
+async def test_few_writes_between_the_wish_and_the_deed(
+    lab: Lab, sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is a commit that somebody may wait for."""
+    await running(lab)
+    writes: list[str] = []
+    writer = lab.objects._ledger.writer
+    submit, apply = writer.submit, sockets.apply
+
+    def counted(write: Write) -> None:
+        writes.extend(str(values[0]) for sql, values in write.statements if sql.startswith("INSERT"))
+        submit(write)
+
+    async def marked(update: Update) -> Report:
+        writes.append("begun")
+        return await apply(update)
+
+    monkeypatch.setattr(writer, "submit", counted)
+    monkeypatch.setattr(sockets, "apply", marked)
+    await resize(lab, 2)
+    before = writes.index("begun")
+    assert writes[:2] == [VMS.key, VMIS.key], "the VM's spec, the VMI's"
+    assert before <= 3, "the VM's generation that was seen may be on its way"
+    # Then the condition comes and goes, of the VMI and as the VM shows it; the topology with it.
+    assert writes[before + 1 :].count(VMIS.key) <= 2
+    assert writes[before + 1 :].count(VMS.key) <= 3
+
+
+async def test_a_change_of_something_else_is_not_looked_at(lab: Lab, sockets: Sockets) -> None:
+    await running(lab)
+    await resize(lab, 2)
+    await label(lab, "a")
+    assert sockets.seen == [2]
+
+
+@pytest.mark.parametrize("open_", [Report(conditions=(REFUSED,)), Report(again=60.0)], ids=["refused", "waiting"])
+async def test_any_change_may_help_what_is_not_done(lab: Lab, sockets: Sockets, open_: Report) -> None:
+    await running(lab)
+    sockets.answer = lambda number: open_
+    await resize(lab, 2)
+    await label(lab, "a")
+    assert sockets.seen == [2, 2]
+
+
+async def test_a_new_daemon_does_not_ask_what_changed(lab: Lab, sockets: Sockets) -> None:
+    await running(lab)
+    await resize(lab, 2)
+    await lab.restart()
+    await label(lab, "a")
+    assert sockets.seen == [2, 2], "once at its start"
