@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 
 from solovirt.api import registry
 from solovirt.api.cdi.datavolume import DataVolume
@@ -30,6 +31,15 @@ PINS = "pins"
 RESTART_REQUIRED = "RestartRequired"
 
 
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    """What was found when a VMI (``uid``) was made to follow its VM as of ``generation``."""
+
+    generation: int
+    uid: str
+    outdated: bool
+
+
 class VirtualMachines:
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -47,8 +57,9 @@ class VirtualMachines:
         if factory.VM_FINALIZER not in vm.metadata.finalizers:
             vm = await self._objects.modify(VMS, *key, lambda found: _add(found, factory.VM_FINALIZER))
         failure: Failure | None = None
+        followed: _Followed | None = None
         try:
-            await self._step(vm)
+            followed = await self._step(vm)
         except SolovirtError as error:
             told = error.reason.startswith("Failed")
             failure = Failure(error.reason if told else "FailedReconcile", str(error))
@@ -58,9 +69,9 @@ class VirtualMachines:
         except Exception:
             self._site.events.warning(vm, "FailedReconcile", "internal error; the daemon's log has the traceback")
             raise
-        await self._write_status(key, failure)
+        await self._write_status(key, failure, followed)
 
-    async def _step(self, vm: VirtualMachine) -> None:
+    async def _step(self, vm: VirtualMachine) -> _Followed | None:
         key = _key(vm)
         vm, missing = await self._keep_types(vm)
         vmi = self._vmi(vm)
@@ -82,11 +93,12 @@ class VirtualMachines:
             self.queue.add_after(key, left)
         if (seconds := backoff.forgiven_in(failure, vmi, now)) is not None:
             self.queue.add_after(key, seconds)
-        await self._follow(vm, vmi)
+        followed = await self._follow(vm, vmi)
         if missing is None or decision.action is not Action.CREATE:
             await self._act(vm, vmi, decision, ready)
         if missing is not None:
             raise missing
+        return followed
 
     async def _keep_types(self, vm: VirtualMachine) -> tuple[VirtualMachine, SolovirtError | None]:
         """Snapshots of its instancetype and preference. Without them a VM can be stopped, and not started."""
@@ -109,27 +121,31 @@ class VirtualMachines:
             case _:
                 pass
 
-    async def _follow(self, vm: VirtualMachine, vmi: VirtualMachineInstance | None) -> None:
+    async def _follow(self, vm: VirtualMachine, vmi: VirtualMachineInstance | None) -> _Followed | None:
         """A VMI that exists learns what it can follow in place: where it may run, CPUs, memory, devices."""
         if vmi is None or not Life(vmi.metadata.uid, vmi.status.phase).going:
-            return
+            return None
         types = self._types(vm)
         if types is None:
-            return
+            return None
+        followed: _Followed | None = None
 
         def change(found: VirtualMachineInstance) -> bool:
+            nonlocal followed
             if found.metadata.uid != vmi.metadata.uid:
                 return False
-            wanted = factory.live_update(vm, found, types, self._objects).spec
-            if wanted == found.spec:
+            update = factory.live_update(vm, found, types, self._objects)
+            followed = _Followed(vm.metadata.generation, found.metadata.uid, update.outdated)
+            if update.spec == found.spec:
                 return False
-            found.spec = wanted
+            found.spec = update.spec
             return True
 
         try:
             await self._objects.modify(VMIS, *_key(vmi), change)
         except NotFound:
-            return
+            return None
+        return followed
 
     async def _create(self, vm: VirtualMachine, *, paused: bool) -> None:
         try:
@@ -188,7 +204,7 @@ class VirtualMachines:
         except NotFound:
             pass
 
-    async def _write_status(self, key: Key, failure: Failure | None) -> None:
+    async def _write_status(self, key: Key, failure: Failure | None, followed: _Followed | None = None) -> None:
         vm = self._objects.find(VMS, *key)
         if vm is None:
             return
@@ -200,7 +216,7 @@ class VirtualMachines:
             data_volumes=self._data_volumes(vm),
             unbound_claim=self._has_unbound_claim(vm),
             failure=failure,
-            restart_required=vmi is not None and Life.of(vmi) is not None and self._outdated(vm, vmi),
+            restart_required=vmi is not None and Life.of(vmi) is not None and self._outdated(vm, vmi, followed),
             backing_off=backoff.seconds_left(vm.status.start_failure, now) > 0,
         )
         new = status.compute(world, self._site.now())
@@ -219,11 +235,13 @@ class VirtualMachines:
         except NotFound:
             pass
 
-    def _outdated(self, vm: VirtualMachine, vmi: VirtualMachineInstance) -> bool:
+    def _outdated(self, vm: VirtualMachine, vmi: VirtualMachineInstance, followed: _Followed | None) -> bool:
         if not Life(vmi.metadata.uid, vmi.status.phase).going:
             return False
         if any((one.status, one.reason) == ("False", RESTART_REQUIRED) for one in vmi.status.conditions):
             return True  # What the running machine turned out not to be able to follow.
+        if followed is not None and (followed.generation, followed.uid) == (vm.metadata.generation, vmi.metadata.uid):
+            return followed.outdated
         types = self._types(vm)
         return types is not None and factory.live_update(vm, vmi, types, self._objects).outdated
 
