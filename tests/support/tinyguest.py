@@ -47,8 +47,8 @@ class Wire:
     def close(self) -> None:
         self._socket.close()
 
-    def send(self, command: str, arguments: dict[str, Value] | None = None) -> None:
-        message = {"execute": command, "arguments": arguments or {}}
+    def send(self, command: str, arguments: dict[str, Value] | None = None, **more: Value) -> None:
+        message = {"execute": command, "arguments": arguments or {}, **more}
         self._socket.sendall(json.dumps(message).encode() + b"\n")
 
     def receive(self, seconds: float) -> dict[str, Value] | None:
@@ -72,8 +72,12 @@ class Wire:
         return value
 
     def call(self, command: str, **arguments: Value) -> Value:
-        self.send(command, {key.replace("_", "-"): value for key, value in arguments.items()})
+        # QEMU gives us the replies, too, to commands of a daemon that was just killed.
+        ours = f"{command} {time.monotonic_ns()}"
+        self.send(command, {key.replace("_", "-"): value for key, value in arguments.items()}, id=ours)
         while (message := self.receive(PATIENCE)) is not None:
+            if message.get("id", ours) != ours:
+                continue
             if "return" in message:
                 return message["return"]
             if "error" in message:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import socket
 from collections.abc import Callable
 from typing import cast
@@ -137,6 +138,7 @@ class _Listener(EventListener):
 class _Client(QMPClient):
     def __init__(self, handler: EventHandler) -> None:
         super().__init__(readbuflen=REPLY_LIMIT)
+        self._mark = secrets.token_hex(8)
         self.events.event_filter = lambda _event: False
         self.register_listener(_Listener(handler))
 
@@ -146,6 +148,17 @@ class _Client(QMPClient):
         while writer is not None and writer.transport.get_write_buffer_size():
             await asyncio.sleep(0.005)
         self.send_fd_scm(descriptor)
+
+    def _get_exec_id(self) -> str:
+        return self._mark + super()._get_exec_id()
+
+    async def _do_recv(self) -> Message:
+        """QEMU gives the reply to a command of a client that died meanwhile to the next one: that is not for us."""
+        while True:
+            message = await super()._do_recv()
+            number = message.get("id")
+            if not isinstance(number, str) or number.startswith(self._mark):
+                return message
 
     # The inherited hooks format every message for a debug log, also when nobody reads it.
     def _cb_inbound(self, msg: Message) -> Message:

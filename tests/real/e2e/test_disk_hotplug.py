@@ -102,16 +102,19 @@ class Monitor:
 
     def __init__(self, path: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(10)
+        self._socket.settimeout(60)
         self._socket.connect(str(path))
         self._lines = self._socket.makefile("rb")
         self._lines.readline()
         self.ask("qmp_capabilities")
 
     def ask(self, command: str, arguments: JsonObject | None = None) -> list[JsonObject]:
-        self._socket.sendall(json.dumps({"execute": command, "arguments": arguments or {}}).encode())
-        while "return" not in (answer := json.loads(self._lines.readline())):
-            assert "error" not in answer, answer
+        # QEMU gives us the replies, too, to commands of the daemon that was just killed.
+        ours = f"{command} {time.monotonic_ns()}"
+        self._socket.sendall(json.dumps({"execute": command, "arguments": arguments or {}, "id": ours}).encode())
+        while (answer := json.loads(self._lines.readline())).get("id") != ours:
+            continue
+        assert "return" in answer, answer
         found = answer["return"]
         return found if isinstance(found, list) else []
 

@@ -116,6 +116,24 @@ async def test_a_reply_that_is_late_is_nobodys() -> None:
         await qmp.disconnect()
 
 
+async def test_replies_to_a_daemon_that_died_are_nobodys() -> None:
+    """QEMU was at its commands when the next one connected."""
+    stale = b"".join(
+        b'{"return": {"UUID": "OLD"}, "id": "__qmp#%05d"}\n{"error": {"class": "X", "desc": "y"}, "id": "%032x"}\n'
+        % (n, n)
+        for n in range(9)
+    )
+
+    async def handler(name: str, arguments: JsonObject, writer: asyncio.StreamWriter) -> bytes:
+        return stale + b'{"return": {"UUID": "NEW"}, "id": %s}\n'
+
+    for greeting in (GREETING + stale, stale + GREETING):
+        async with Qemu(handler, greeting) as qemu:
+            qmp = await qemu.connect()
+            assert [await qmp.query_uuid() for _ in range(9)] == ["new"] * 9
+            await qmp.disconnect()
+
+
 async def test_qemu_hangs_up_during_a_command() -> None:
     async def handler(name: str, arguments: JsonObject, writer: asyncio.StreamWriter) -> bytes:
         writer.close()
