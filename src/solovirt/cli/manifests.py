@@ -13,6 +13,7 @@ from solovirt.kit.linemap import split_field
 
 MAX_BYTES = 8 << 20
 SUFFIXES = (".yaml", ".yml", ".json")
+_LISTED = "`solovirt api-resources` lists the kinds; the others mean something in a cluster only"
 
 
 class Manifest(NamedTuple):
@@ -79,8 +80,8 @@ def _objects(path: str) -> list[Manifest]:
             continue
         if not isinstance(document.value, dict):
             raise BadRequest(f"{source}: a manifest is a mapping, not {type(document.value).__name__}")
-        items = get_list(document.value, "items")
-        if get_str(document.value, "kind").endswith("List") and items:
+        if get_str(document.value, "kind").endswith("List") and "items" in document.value:
+            items = get_list(document.value, "items")
             result += [Manifest(item, source, None) for item in items if isinstance(item, dict)]
         else:
             result.append(Manifest(document.value, source, document.lines))
@@ -104,7 +105,24 @@ def unknown_kind(manifest: Manifest) -> NotFound:
     kind, version = get_str(manifest.value, "kind"), get_str(manifest.value, "apiVersion")
     place = manifest.place("kind") or manifest.source
     text = f'{place}: {kind} "{manifest.name}": no matches for kind "{kind}" in version "{version}"'
-    return NotFound(text, hint="`solovirt api-resources` lists the kinds; the others mean something in a cluster only")
+    return NotFound(text, hint=hint_of_template(manifest) or _served(kind) or _LISTED)
+
+
+def hint_of_template(manifest: Manifest) -> str:
+    """What to do with a Template of OpenShift, which holds objects with parameters; "" for everything else."""
+    if get_str(manifest.value, "kind") != "Template":
+        return ""
+    if get_str(manifest.value, "apiVersion") not in ("v1", "template.openshift.io/v1"):
+        return ""
+    return "a Template of OpenShift: `oc process --local -f FILE | solovirt apply -f -` takes the objects in it"
+
+
+def _served(kind: str) -> str:
+    """Where a kind is served, if it is."""
+    from solovirt.api import registry
+
+    served = [resource.api_version for resource in registry.SERVED if resource.kind == kind]
+    return f"{kind} is served in {', '.join(served)}" if served else ""
 
 
 def _check(manifest: Manifest) -> None:

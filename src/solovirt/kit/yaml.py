@@ -19,12 +19,13 @@ from yaml import CBaseLoader, CSafeDumper
 from solovirt.kit.errors import BadRequest
 from solovirt.kit.jsontypes import Json
 from solovirt.kit.linemap import LineMap
-from solovirt.kit.yamlbuilder import Builder
+from solovirt.kit.yamlbuilder import RENDER_FIRST, Builder
 from solovirt.kit.yamlscalars import is_ambiguous
 
 __all__ = ("MAX_BYTES", "Document", "LineMap", "dump", "load_all")
 
 MAX_BYTES = 3 * 1024 * 1024
+_TEMPLATE = re.compile(r"\{[{%]")
 _RAW = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")
 _SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 _JSON_ONLY = re.compile(_RAW.pattern + r"|\\u[dD][89abAB]")
@@ -52,7 +53,7 @@ def _load(text: str, source: str) -> list[Document]:
         for event in yaml.parse(text, Loader=CBaseLoader):
             builder.feed(event)
     except yaml.MarkedYAMLError as error:
-        raise _malformed(error, source) from None
+        raise _malformed(error, text, source) from None
     except yaml.reader.ReaderError as error:
         raise _unreadable(error, text, source) from None
     return [Document(value, LineMap(source, places), source) for value, places in builder.documents]
@@ -97,11 +98,17 @@ def _place(before: str) -> tuple[int, int]:
     return line + 1, len(before) - (before.rfind("\n") + 1) + 1
 
 
-def _malformed(error: yaml.MarkedYAMLError, source: str) -> BadRequest:
+def _malformed(error: yaml.MarkedYAMLError, text: str, source: str) -> BadRequest:
     mark = error.problem_mark or error.context_mark
+    hint = RENDER_FIRST if mark and any(map(_TEMPLATE.search, _around(text, mark.line))) else ""
     place = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark else source
     context = f" {error.context}" if error.context else ""
-    return BadRequest(f"{place}: malformed YAML: {error.problem or 'unreadable'}{context}")
+    return BadRequest(f"{place}: malformed YAML: {error.problem or 'unreadable'}{context}", hint=hint)
+
+
+def _around(text: str, line: int) -> list[str]:
+    """A line (from 0) and the one before: libyaml often sees at the next token only what is wrong."""
+    return text.split("\n", line + 1)[max(line - 1, 0) : line + 1]
 
 
 def _unreadable(error: yaml.reader.ReaderError, text: str, source: str) -> BadRequest:

@@ -26,6 +26,7 @@ from solovirt.kit.yamlscalars import Scalar, resolve
 
 MAX_DEPTH = 100
 MAX_NODES = 200_000
+RENDER_FIRST = "{{ }} and {% %} belong to a template, which is no YAML: render it first (helm template, ansible)"
 MAX_TEXT = 8 * 1024 * 1024
 _CORE = "tag:yaml.org,2002:"
 _MERGE = "<<"
@@ -105,7 +106,9 @@ class Builder:
             raise self._error(event, f"tag {_shown(event.tag)} is not supported here")
         parent = self._stack[-1] if self._stack else None
         if parent is not None and isinstance(parent.value, dict) and parent.key is None:
-            raise self._error(event, "a key must be a plain value, not a list or a mapping")
+            # What "{{ name }}" is to a parser.
+            hint = RENDER_FIRST if is_mapping and event.flow_style else ""
+            raise self._error(event, "a key must be a plain value, not a list or a mapping", hint)
         places = _places(event)
         places.children = {}
         frame = _Frame({} if is_mapping else [], places, event.anchor)
@@ -222,9 +225,9 @@ class Builder:
         if self._text > MAX_TEXT:
             raise self._error(event, f"more than {MAX_TEXT} characters after aliases are expanded")
 
-    def _error(self, event: Event, message: str) -> BadRequest:
+    def _error(self, event: Event, message: str, hint: str = "") -> BadRequest:
         line, column = _start(event)
-        return BadRequest(f"{self._source}:{line}:{column}: {message}")
+        return BadRequest(f"{self._source}:{line}:{column}: {message}", hint=hint)
 
 
 def _start(event: Event) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from solovirt.cli.manifests import read
+from solovirt.cli.manifests import Manifest, read, unknown_kind
 from solovirt.kit.errors import BadRequest
 
 ONE = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: one\n"
@@ -45,6 +45,7 @@ def test_places_of_fields(tmp_path: Path) -> None:
         ("apiVersion: v1\nkind: X\n", "metadata.name not set"),
         ("- 1\n", "a manifest is a mapping"),
         ("", "no objects"),
+        ("apiVersion: v1\nkind: List\nitems: []\n", "no objects"),
         ("a: [1\n", r"bad.yaml:\d+:\d+"),
         ("a: 1\na: 2\n", r"bad.yaml:2:1.*a"),
     ],
@@ -59,3 +60,19 @@ def test_what_is_no_manifest(tmp_path: Path, text: str, message: str) -> None:
 def test_a_file_that_is_not_there() -> None:
     with pytest.raises(BadRequest, match=r"'/nonexistent.yaml' cannot be read: No such file"):
         read(["/nonexistent.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "hint"),
+    [
+        ("v1", "Template", "a Template of OpenShift: `oc process --local -f FILE"),
+        ("template.openshift.io/v1", "Template", "a Template of OpenShift"),
+        ("example.com/v1", "Template", "`solovirt api-resources` lists the kinds"),
+        ("kubevirt.io/v1", "VirtualMachinePool", "VirtualMachinePool is served in pool.kubevirt.io/v1"),
+        ("batch/v1", "Job", "`solovirt api-resources` lists the kinds"),
+    ],
+)
+def test_an_unknown_kind_says_where_to_go(version: str, kind: str, hint: str) -> None:
+    error = unknown_kind(Manifest({"apiVersion": version, "kind": kind, "metadata": {"name": "a"}}, "x.yaml", None))
+    assert error.message == f'x.yaml: {kind} "a": no matches for kind "{kind}" in version "{version}"'
+    assert error.hint.startswith(hint)

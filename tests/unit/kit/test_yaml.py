@@ -74,6 +74,24 @@ def test_malformed_input_names_the_place(data: bytes | str, message: str) -> Non
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "template"),
+    [
+        ("a: {{ .Values.cores }}\n", "f:1:5", True),
+        ("{{- if .Values.on }}\na: 1\n", "f:1:2", True),
+        ("a: 1\n{% if on %}\nb: 2\n", "f:2:2", True),
+        ("a: 1\n b: {{ x }}\n c: 2\n", "f:2:3", True),
+        ("text: '{{ x }}'\na: 1\nb: 2\n c: 3\n", "f:4:3", False),
+        ("[a, b]: 1\n", "f:1:1", False),
+    ],
+)
+def test_a_template_is_told_from_a_mistake(text: str, place: str, template: bool) -> None:
+    with pytest.raises(BadRequest) as caught:
+        yaml.load_all(text, source="f")
+    assert caught.value.message.startswith(f"{place}: ")
+    assert ("render it first" in caught.value.hint) is template
+
+
 def test_surrogate_escapes_of_json() -> None:
     assert loaded('{"a": "\\ud83d\\ude00", "b": "\\\\ud83d\\\\ude00"}') == {"a": "😀", "b": "\\ud83d\\ude00"}
     with pytest.raises(BadRequest):

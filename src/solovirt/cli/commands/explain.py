@@ -55,13 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
 
 def run(args: argparse.Namespace, context: Context, verb: str) -> int:
     if args.filename:
-        from solovirt.cli.manifests import read
+        from solovirt.cli.manifests import hint_of_template, read
         from solovirt.cli.typeobjects import TypeObjects
 
         every = read(args.filename)
         found = [manifest for manifest in every if is_machine(manifest)]
         if not found:
-            raise BadRequest("no VirtualMachine or VirtualMachineInstance in these files")
+            hint = next(filter(None, map(hint_of_template, every)), "")
+            raise BadRequest("no VirtualMachine or VirtualMachineInstance in these files", hint=hint)
         facts = facts_of(args.facts, context)
         if args.output == "html":
             return _page_of_files(found, facts, context, TypeObjects(every, context))
@@ -204,6 +205,7 @@ def explain_manifest(
         resource = registry.VIRTUAL_MACHINES
         decoded = decode(_as_written(resource, api_version), manifest.value, lines=manifest.lines)
         vm = decoded.object
+        vm.metadata.deletion_timestamp = None
         _note(decoded.warnings)
         _note(registry.VIRTUAL_MACHINES.warn(vm))
         prefix, vmi, origins = "spec.template.spec", *_instance_of(vm, objects or TypeObjects())
@@ -213,6 +215,8 @@ def explain_manifest(
         vmi = decode(_as_written(instances, api_version), manifest.value, lines=manifest.lines).object
         _note(registry.VIRTUAL_MACHINE_INSTANCES.warn(vmi))
         vmi.status = type(vmi.status)()
+    # A dump of an object that was being deleted makes a new one.
+    vmi.metadata.deletion_timestamp = None
     vmi.metadata.namespace = vmi.metadata.namespace or namespace or "default"
     _identify(vmi)
     registry.VIRTUAL_MACHINE_INSTANCES.default(vmi)

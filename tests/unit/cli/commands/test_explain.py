@@ -146,4 +146,27 @@ def test_machines_of_other_programs_are_passed_by(tmp_path: Path, capsys: pytest
     assert "no VirtualMachine or VirtualMachineInstance in these files" in capsys.readouterr().err
     file.write_text(LITTLE.replace("v1alpha3", "v1alpha2"))
     assert main(["explain", "-f", str(file), *RECORDED]) == 1
-    assert 'no matches for kind "VirtualMachine" in version "kubevirt.io/v1alpha2"' in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert 'no matches for kind "VirtualMachine" in version "kubevirt.io/v1alpha2"' in told
+    assert "VirtualMachine is served in kubevirt.io/v1, kubevirt.io/v1alpha3" in told
+
+
+def test_a_template_of_openshift_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "template.yaml"
+    file.write_text("apiVersion: template.openshift.io/v1\nkind: Template\nmetadata: {name: t}\nobjects: []\n")
+    assert main(["explain", "-f", str(file), *RECORDED]) == 1
+    assert "oc process --local" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["VirtualMachine", "VirtualMachineInstance"])
+def test_a_dump_of_one_being_deleted_is_checked_like_a_new_one(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "dump.yaml"
+    deleted = 'metadata: {name: a, deletionTimestamp: "2026-01-01T00:00:00Z"}'
+    spec = "{domain: {memory: {guest: 64Mi}, machine: {type: none}, devices: {}}}"
+    if kind == "VirtualMachine":
+        spec = f"{{runStrategy: Always, template: {{spec: {spec}}}}}"
+    file.write_text(f"apiVersion: kubevirt.io/v1\nkind: {kind}\n{deleted}\nspec: {spec}\n")
+    assert main(["explain", "-f", str(file), *RECORDED]) == 1
+    assert "machine.type is not supported: 'none'" in capsys.readouterr().err
