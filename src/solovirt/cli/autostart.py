@@ -16,8 +16,8 @@ import time
 from solovirt.kit import locations
 from solovirt.kit.errors import Unavailable
 
-START_TIMEOUT = 20.0
-OTHERS_TIMEOUT = 5.0
+START_TIMEOUT = 60.0
+OTHERS_TIMEOUT = 30.0
 """Seconds for a daemon that was not started here, but holds the lock, to open its socket."""
 TELL_AFTER = 1.0
 LOG_LIMIT = 1 << 20

@@ -29,7 +29,7 @@ def fresh() -> Iterator[System]:
     finally:
         for pid in daemons(system):
             os.kill(pid, signal.SIGTERM)
-        wait_until(lambda: not daemons(system), 20, lambda: f"no daemon left: {daemons(system)}")
+        wait_until(lambda: not daemons(system), 60, lambda: f"no daemon left: {daemons(system)}")
         shutil.rmtree(place)
 
 
@@ -59,7 +59,7 @@ def at_once(system: System, count: int) -> list[subprocess.CompletedProcess[byte
     barrier = threading.Barrier(count)
 
     def one() -> None:
-        barrier.wait(10)
+        barrier.wait(60)
         command = [*system.command, "get", "ns", "-o", "name"]
         done.append(subprocess.run(command, env=system.environ, capture_output=True, timeout=120))
 
@@ -82,7 +82,7 @@ def test_the_first_command_starts_it(fresh: System) -> None:
     fresh.ok("get", "ns")
     assert daemons(fresh) == [pid]
     assert fresh.ok("daemon", "stop") == "stopped; running VMs go on\n"
-    assert daemons(fresh) == []
+    wait_until(lambda: not daemons(fresh), 60, "the end of the daemon")
 
 
 @pytest.mark.parametrize("count", [2, 8])
@@ -98,7 +98,7 @@ def test_many_commands_after_a_kill(fresh: System) -> None:
     fresh.ok("get", "ns")
     (pid,) = daemons(fresh)
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not daemons(fresh), 10, "the end of the daemon")
+    wait_until(lambda: not daemons(fresh), 60, "the end of the daemon")
     assert {d.returncode for d in at_once(fresh, 4)} == {0}
     assert spawned(fresh) == 2
 
@@ -112,7 +112,7 @@ def test_a_daemon_that_cannot_start_shows_its_reason(fresh: System) -> None:
     first, second = done.err.splitlines()
     assert first.startswith("error: the daemon did not start: ") and "is in the way" in first, done
     assert f"its log is {fresh.state}/daemon-start.log" in second
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30, "nobody waits for one that ended"
     assert (fresh.runtime / "solovirt.sock").read_text() == "precious"
     (fresh.runtime / "solovirt.sock").unlink()
     assert fresh.cli("get", "ns").code == 0, "and the next one tries again"
@@ -132,10 +132,10 @@ def test_a_watch_does_not_bring_a_stopped_daemon_back(fresh: System) -> None:
         assert watch.stdout is not None
         assert watch.stdout.readline().startswith(b"NAME")
         fresh.ok("daemon", "stop")
-        _, said = watch.communicate(timeout=40)
+        _, said = watch.communicate(timeout=60)
     assert watch.returncode == 1
     assert said.startswith(b"error: cannot reach unix://"), said
-    assert daemons(fresh) == []
+    wait_until(lambda: not daemons(fresh), 60, "no daemon")
 
 
 def test_a_watch_survives_a_daemon_that_is_replaced(fresh: System) -> None:
@@ -147,9 +147,11 @@ def test_a_watch_survives_a_daemon_that_is_replaced(fresh: System) -> None:
         try:
             fresh.apply(config_map.replace("NAME", "one"))
             assert watch.stdout.readline() == b"configmap/one\n"
-            os.kill(daemons(fresh)[0], signal.SIGKILL)
+            (pid,) = daemons(fresh)
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: pid not in daemons(fresh), 60, "the end of the daemon")
             fresh.apply(config_map.replace("NAME", "two"))
             assert watch.stdout.readline() == b"configmap/two\n"
         finally:
             watch.send_signal(signal.SIGINT)
-        assert watch.wait(10) == 130
+        assert watch.wait(60) == 130

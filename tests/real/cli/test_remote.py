@@ -146,7 +146,7 @@ def test_console_over_wss(guarded: Served, made: Certificates, tmp_path: Path) -
             screen.send(b"abc" * 100)
         screen.expect(b"ABC" * 5000)
         screen.send(terminal.ESCAPE)
-        assert screen.process.wait(10) == 0
+        assert screen.process.wait(60) == 0
     done = cli({**environ, "KUBECONFIG": ""}, "--server", guarded.url, "--insecure-skip-tls-verify", "console", "web")
     assert done.err.startswith("Error from server (Unauthorized)"), done
 

@@ -137,12 +137,15 @@ class Session:
         show(connection.receive())
         while not connection.closed:
             reads: list[int | WebSocket] = [wake, connection, *([stdin] if open_input and not connection.full else [])]
-            timeout = None if open_input else max(min(quiet, last) - time.monotonic(), 0)
+            # The guest is not quiet as long as it has not got everything.
+            until = last if connection.wants_to_write else min(quiet, last)
+            timeout = None if open_input else max(until - time.monotonic(), 0)
             ready, writable, _ = select.select(reads, [connection] if connection.wants_to_write else [], [], timeout)
             if wake in ready or not (ready or writable):
                 return
             if writable:
                 connection.flush()
+                quiet = time.monotonic() + QUIET
             if connection in ready:
                 show(connection.receive())
                 quiet = time.monotonic() + QUIET

@@ -41,13 +41,13 @@ def console(server: Served, *words: str) -> Iterator[Terminal]:
     with terminal.running([*COMMAND, "console", "web", *words], environment(server)) as screen:
         before = screen.modes()
         screen.expect(b"Successfully connected to web console.")
-        wait_until(lambda: screen.modes() != before, 10, "a raw terminal")
+        wait_until(lambda: screen.modes() != before, 60, "a raw terminal")
         assert not screen.modes()[1] & (termios.ICANON | termios.ECHO | termios.ISIG)
         yield screen
 
 
 def check_restored(screen: Terminal, code: int) -> None:
-    assert screen.process.wait(10) == code
+    assert screen.process.wait(60) == code
     assert screen.modes()[1] & termios.ICANON and screen.modes()[1] & termios.ECHO
     assert screen.modes()[0] & termios.ICRNL
 
@@ -59,7 +59,7 @@ def test_escape(server: Served) -> None:
         screen.expect(b"A\x03B")
         screen.send(b"last" + terminal.ESCAPE + b"never")
         check_restored(screen, 0)
-    wait_until(lambda: b"".join(server.operations.consoles[0].written) == b"a\x03blast", 10, "what was typed")
+    wait_until(lambda: b"".join(server.operations.consoles[0].written) == b"a\x03blast", 60, "what was typed")
 
 
 def test_typed_before_it_was_connected(server: Served) -> None:
@@ -76,7 +76,7 @@ def test_signals(server: Served, number: signal.Signals) -> None:
         screen.process.send_signal(number)
         check_restored(screen, 128 + number)
         screen.expect(f"ended by {number.name}".encode())
-    wait_until(lambda: server.operations.consoles[0].closed, 10, "the server sees the end")
+    wait_until(lambda: server.operations.consoles[0].closed, 60, "the server sees the end")
 
 
 def test_the_guest_stops(server: Served) -> None:
@@ -136,7 +136,7 @@ def test_gives_up(server: Served) -> None:
     done = run(server, "web", "--timeout=0.025")
     assert done.returncode == 1
     assert done.stderr == b"error: no console of web within 1.5 s: VMI web is not running\n"
-    assert 1.5 <= time.monotonic() - began < 10
+    assert 1.5 <= time.monotonic() - began < 30
     assert len(server.operations.calls) <= 4, "one attempt a second"
 
 
@@ -155,14 +155,14 @@ def test_piped_input(server: Served) -> None:
     done = run(server, "web", stdin=b"abc" * 100_000)
     assert done.returncode == 0
     assert done.stdout == b"ABC" * 100_000
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 30
 
 
 def test_piped_input_with_an_escape(server: Served) -> None:
     began = time.monotonic()
     assert run(server, "web", stdin=b"abc" + terminal.ESCAPE + b"def").returncode == 0
-    assert time.monotonic() - began < 3, "no waiting for answers"
-    wait_until(lambda: server.operations.consoles[0].written == [b"abc"], 10, "what was sent")
+    assert time.monotonic() - began < 10, "no waiting for answers"
+    wait_until(lambda: server.operations.consoles[0].written == [b"abc"], 60, "what was sent")
 
 
 def test_nobody_reads(server: Served) -> None:
@@ -174,6 +174,6 @@ def test_nobody_reads(server: Served) -> None:
     ) as process:
         os.close(write)
         os.close(read)
-        _, said = process.communicate(b"abc", timeout=30)
+        _, said = process.communicate(b"abc", timeout=60)
     assert process.returncode == 141
     assert b"Traceback" not in said
