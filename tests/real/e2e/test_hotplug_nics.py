@@ -80,7 +80,7 @@ def changing(system: System) -> list[JsonObject]:
     return [one for one in found if one]
 
 
-def wait_at_rest(system: System, *links: str, words: bool = False, timeout: float = 30) -> None:
+def wait_at_rest(system: System, *links: str, words: bool = False, timeout: float = 90) -> None:
     helper = system.state / "instances" / system.uid(NAME) / "virtiofsd-words.lock"
 
     def reached() -> bool:
@@ -89,7 +89,7 @@ def wait_at_rest(system: System, *links: str, words: bool = False, timeout: floa
     wait_until(reached, timeout, lambda: f"{links}, {words}: {system.about(NAME)}", 0.01)
 
 
-def until(system: System, script: str, wanted: str, timeout: float = 20) -> None:
+def until(system: System, script: str, wanted: str, timeout: float = 60) -> None:
     wait_until(lambda: system.sh(NAME, script) == wanted, timeout, lambda: f"{script}: {system.about(NAME)}", 0.1)
 
 
@@ -98,8 +98,12 @@ def test_an_interface_comes_and_gets_an_address(guest: System) -> None:
     assert guest.ok("nic", "add", NAME) == f"{NAME}: default is plugged in\n"
     until(guest, "ip -4 -o addr show dev eth0 | awk '{print $4}'", "10.0.2.2/24")
     assert guest.sh(NAME, "cat /sys/class/net/eth0/carrier") == "1"
-    wait_until(lambda: "eth0" in guest.ok("nic", "ls", NAME), 10, "the agent is asked when there is news")
-    row = guest.ok("nic", "ls", NAME).splitlines()[1].split()
+
+    def listed() -> list[str]:
+        row = guest.ok("nic", "ls", NAME).splitlines()[1].split()
+        return row if "eth0" in row and any(word.startswith("10.0.2.2") for word in row) else []
+
+    row = wait_until(listed, 90, "the agent is asked when there is news")
     mac = guest.sh(NAME, "cat /sys/class/net/eth0/address")
     assert row[:5] == ["default", "pod", "virtio", "up", mac]
     assert row[5].startswith("10.0.2.2") and row[6] == "eth0"
@@ -112,18 +116,18 @@ def test_the_guest_sees_its_cable(guest: System) -> None:
     for verb, carrier in (("down", "0"), ("up", "1")):
         guest.ok("nic", verb, NAME, "default")
         until(guest, "cat /sys/class/net/eth0/carrier", carrier)
-        assert nics(guest) == [f"default {verb}"]
+        wait_until(lambda v=verb: nics(guest) == [f"default {v}"], 60, lambda: guest.about(NAME))  # type: ignore[misc]
 
 
 def test_it_outlives_daemon_reboot_and_restart_where_it_is(guest: System) -> None:
     before = guest.sh(NAME, ADDRESS)
     guest.kill()
     guest.start()
-    guest.wait_agent(NAME, 10)
+    guest.wait_agent(NAME, 60)
     wait_at_rest(guest, "default up")
     boot = guest.sh(NAME, "cat /proc/sys/kernel/random/boot_id")
     guest.guest(NAME, "/bin/sh", "-c", "(sleep 0.3; reboot -f) > /dev/null 2>&1 &")
-    wait_until(lambda: guest.condition(VMIS, NAME, "AgentConnected") == {}, 30, lambda: guest.about(NAME))
+    wait_until(lambda: guest.condition(VMIS, NAME, "AgentConnected") == {}, 60, lambda: guest.about(NAME))
     guest.wait_agent(NAME)
     assert guest.sh(NAME, "cat /proc/sys/kernel/random/boot_id") != boot
     assert guest.sh(NAME, ADDRESS) == before
@@ -141,13 +145,15 @@ def test_a_directory_comes_is_read_and_goes(guest: System) -> None:
     edit(guest, words=True)
     wait_at_rest(guest, "default up", words=True)
     mount = "mkdir -p /m && mount -t virtiofs words /m && cat /m/word && umount /m"
-    assert guest.sh(NAME, mount) == "swordfish"
+    # The machine has it; the guest's driver may still be at it.
+    wait_until(lambda: guest.guest(NAME, "/bin/sh", "-c", mount).out.strip() == "swordfish", 60, "a word", 0.2)
     assert guest.sh(NAME, mount.replace("words", "settings").replace("word", "colour")) == "green"
     assert len(sharing(guest)) == 2
     edit(guest, words=False)
     wait_at_rest(guest, "default up")
-    wait_until(lambda: len(sharing(guest)) == 1, 5, lambda: str(sharing(guest)))
-    assert not (guest.state / "instances" / guest.uid(NAME) / "shared" / "words").exists()
+    wait_until(lambda: len(sharing(guest)) == 1, 60, lambda: str(sharing(guest)))
+    shown = guest.state / "instances" / guest.uid(NAME) / "shared" / "words"
+    wait_until(lambda: not shown.exists(), 60, "the directory is not shown any more")
     assert guest.guest(NAME, "/bin/sh", "-c", "mount -t virtiofs words /m").code != 0
 
 
@@ -157,7 +163,7 @@ def test_the_watchdog_goes_and_comes(guest: System) -> None:
     until(guest, WATCHDOG, "0")
     edit(guest)
     until(guest, WATCHDOG, "1")
-    assert changing(guest) == []
+    wait_until(lambda: not changing(guest), 60, lambda: guest.about(NAME))
 
 
 def sharing(system: System) -> set[int]:
@@ -170,13 +176,13 @@ def sharing(system: System) -> set[int]:
     return found
 
 
-def state_of(system: System) -> tuple[dict[str, list[str]], Counter[str], int]:
+def state_of(system: System) -> tuple[dict[str, list[str]], Counter[str], Counter[str]]:
     """QEMU's objects (asked while no daemon holds the monitor), its descriptors by kind, its threads."""
     pid, uid = system.qemu(NAME), system.uid(NAME)
     system.kill()
     wire = Wire(system.runtime / "vmi" / uid / "qmp.sock")
     try:
-        wire.receive(10)
+        wire.receive(60)
         wire.call("qmp_capabilities")
         objects: dict[str, list[str]] = {}
         for path in ("/machine/peripheral", "/machine/peripheral-anon", "/objects", "/machine/unattached"):
@@ -190,13 +196,21 @@ def state_of(system: System) -> tuple[dict[str, list[str]], Counter[str], int]:
         objects["netdevs"] = sorted(parse(str(network)))
     finally:
         wire.close()
-    time.sleep(0.5)  # QEMU hangs up on us, and on the daemon that was killed.
+    wait_until(lambda: not connections(uid), 60, lambda: f"QEMU hangs up, too: {connections(uid)}")
     kinds: Counter[str] = Counter()
     for entry in Path(f"/proc/{pid}/fd").iterdir():
         kinds[os.readlink(entry).partition(":[")[0]] += 1
-    threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
+    threads = Counter((task / "comm").read_text().strip() for task in Path(f"/proc/{pid}/task").iterdir())
+    del threads["worker"]  # those of its pool come and go as they like
     system.start()
     return objects, kinds, threads
+
+
+def connections(uid: str) -> list[str]:
+    """QEMU's ends of connections to a machine's monitor and agent channel (proc(5): state 03)."""
+    rows = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()]
+    ends = (f"/vmi/{uid}/qmp.sock", f"/vmi/{uid}/agent.sock")
+    return [row[7] for row in rows if len(row) == 8 and row[5] == "03" and row[7].endswith(ends)]
 
 
 def test_fifty_rounds_leave_nothing(guest: System) -> None:
@@ -212,10 +226,9 @@ def test_fifty_rounds_leave_nothing(guest: System) -> None:
         edit(guest, nic="absent", dog=False)
         wait_at_rest(guest)
     after = state_of(guest)
-    assert after[:2] == before[:2]
-    assert after[2] <= before[2] + 1, "a thread more may wait for work"
+    assert after == before
     assert guest.sh(NAME, "ls /sys/class/net") == "lo"
-    assert len(sharing(guest)) == 1
+    wait_until(lambda: len(sharing(guest)) == 1, 60, lambda: str(sharing(guest)))
 
 
 def test_a_guest_that_does_not_react_is_waited_for(guest: System) -> None:
@@ -224,13 +237,13 @@ def test_a_guest_that_does_not_react_is_waited_for(guest: System) -> None:
     wait_at_rest(guest, "default up", words=True)
     guest.ok("pause", NAME)
     edit(guest, nic="absent")
-    wait_until(lambda: len(changing(guest)) == 2, 5, lambda: guest.about(NAME))
+    wait_until(lambda: len(changing(guest)) == 2, 60, lambda: guest.about(NAME))
     for told in changing(guest):
         assert (told["status"], told["reason"]) == ("True", "InProgress")
     assert nics(guest) == ["default up"]
     guest.kill()
     guest.start()
-    wait_until(lambda: len(changing(guest)) == 2, 5, lambda: guest.about(NAME))
+    wait_until(lambda: len(changing(guest)) == 2, 60, lambda: guest.about(NAME))
     guest.ok("unpause", NAME)
     wait_at_rest(guest)
 
@@ -240,16 +253,16 @@ def test_what_goes_while_nobody_is_there(guest: System) -> None:
     wait_at_rest(guest, "default up", words=True)
     guest.ok("pause", NAME)
     edit(guest, nic="absent")
-    wait_until(lambda: len(changing(guest)) == 2, 5, lambda: guest.about(NAME))
+    wait_until(lambda: len(changing(guest)) == 2, 60, lambda: guest.about(NAME))
     uid = guest.uid(NAME)
     guest.kill()
     wire = Wire(guest.runtime / "vmi" / uid / "qmp.sock")
-    wire.receive(10)
+    wire.receive(60)
     wire.call("qmp_capabilities")
     wire.send("cont")
     gone: set[str] = set()
     while gone != {"ua-default", "fs-words"}:
-        event = wire.receive(20)
+        event = wire.receive(60)
         assert event is not None, gone
         if event.get("event") == "DEVICE_DELETED":
             gone.add(get_str(get_object(event, "data"), "device"))  # type: ignore[arg-type]
@@ -258,7 +271,7 @@ def test_what_goes_while_nobody_is_there(guest: System) -> None:
     guest.start()
     wait_at_rest(guest)
     assert state_of(guest)[0]["netdevs"] == []
-    wait_until(lambda: len(sharing(guest)) == 1, 5, lambda: str(sharing(guest)))
+    wait_until(lambda: len(sharing(guest)) == 1, 60, lambda: str(sharing(guest)))
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.01, 0.03, 0.06])
@@ -270,7 +283,7 @@ def test_the_daemon_dies_in_the_middle(guest: System, pause: float) -> None:
         guest.start()
         wait_at_rest(guest, *(["default up"] if wanted else []), words=wanted)
     until(guest, "ls /sys/class/net", "lo")
-    assert len(sharing(guest)) == 1
+    wait_until(lambda: len(sharing(guest)) == 1, 60, lambda: str(sharing(guest)))
 
 
 def test_two_at_once(guest: System) -> None:
@@ -304,9 +317,9 @@ def test_qemu_dies_in_the_middle(guest: System) -> None:
     edit(guest, nic="absent", words=True)
     time.sleep(0.02)
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: guest.uid(NAME) != uid, 10, lambda: guest.about(NAME))
-    wait_until(lambda: not processes_of(guest, uid), 10, lambda: str(processes_of(guest, uid)))
-    wait_until(lambda: not (guest.state / "instances" / uid).exists(), 10, lambda: guest.about(NAME))
+    wait_until(lambda: guest.uid(NAME) != uid, 60, lambda: guest.about(NAME))
+    wait_until(lambda: not processes_of(guest, uid), 60, lambda: str(processes_of(guest, uid)))
+    wait_until(lambda: not (guest.state / "instances" / uid).exists(), 60, lambda: guest.about(NAME))
 
 
 def processes_of(system: System, uid: str) -> list[list[str]]:
