@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,13 +37,14 @@ def rss(system: System) -> int:
 
 def replace_agent(system: System, script: str) -> None:
     """From now on ``script`` is what init starts, again and again, to speak through the agent's port."""
-    text = f"#!/bin/sh\nPORT={PORT}\n{script}\n"
+    log = system.state / "instances" / system.uid("evil") / "serial.log"
+    text = f"#!/bin/sh\necho the liar speaks > /dev/ttyS0\nPORT={PORT}\n{script}\n"
     assert (
         system.guest("evil", "/bin/sh", "-c", "cat > /run/liar && chmod 755 /run/liar", stdin=text.encode()).code == 0
     )
     swap = "mv /sbin/qemu-ga /sbin/good-ga; mv /run/liar /sbin/qemu-ga; (sleep 1; killall qemu-ga) >/dev/null 2>&1 &"
     assert system.guest("evil", "/bin/sh", "-c", swap).code == 0
-    time.sleep(2)
+    wait_until(lambda: b"the liar speaks" in log.read_bytes(), 60, lambda: system.about("evil"))
 
 
 def events(system: System) -> int:
@@ -62,10 +62,10 @@ def test_logs_are_bounded_while_it_runs(guest: System) -> None:
             # What the guest could have written, at once; QEMU has the same file open.
             with path.open("ab") as file:
                 file.write(b"flood\n" * (3 << 20))
-        wait_until(lambda: log.stat().st_size < 1 << 20, 20, "serial.log is cut")
-        wait_until(lambda: (folder / "qemu.log").stat().st_size < 1 << 20, 20, "qemu.log is cut")
+        wait_until(lambda: log.stat().st_size < 1 << 20, 60, "serial.log is cut")
+        wait_until(lambda: (folder / "qemu.log").stat().st_size < 1 << 20, 60, "qemu.log is cut")
         guest.sh("evil", "echo after-the-flood > /dev/ttyS0")
-        wait_until(lambda: b"after-the-flood" in log.read_bytes(), 10, "what comes after is logged")
+        wait_until(lambda: b"after-the-flood" in log.read_bytes(), 60, "what comes after is logged")
         assert not log.read_bytes().startswith(b"\0"), "no hole where the flood was"
         assert sum(path.stat().st_size for path in folder.glob("*.log*")) < 40 << 20
         assert "after-the-flood" in guest.ok("logs", "evil")
@@ -73,11 +73,11 @@ def test_logs_are_bounded_while_it_runs(guest: System) -> None:
         seen = b""
         while b"after-the-flood" not in seen:
             piece = follower.stdout.read1(1 << 20)
-            assert piece, follower.communicate(timeout=5)
+            assert piece, follower.communicate(timeout=60)
             seen = seen[-100:] + piece
     finally:
         follower.kill()
-        follower.communicate(timeout=5)
+        follower.communicate(timeout=60)
 
 
 def test_an_agent_that_answers_without_end(guest: System) -> None:
