@@ -13,7 +13,7 @@ Loose = Any
 """Plain JSON and other values that tests look into without ceremony."""
 Message = dict[str, Any]
 Headers = Mapping[str, str]
-TIMEOUT = 10.0
+TIMEOUT = 60.0
 
 
 class Answer:

@@ -124,7 +124,7 @@ class Busy:
         """After the daemon was killed."""
         self._over.set()
         for thread in self._threads:
-            thread.join(30)
+            thread.join(60)
         assert not any(thread.is_alive() for thread in self._threads), "a client hangs although the daemon is dead"
         if self._errors:
             raise self._errors[0]

@@ -158,6 +158,6 @@ def _serving(
     finally:
         for found in ready:
             found.stopping.set()
-        thread.join(20)
+        thread.join(60)
         listener.close()
         assert not thread.is_alive()

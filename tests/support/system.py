@@ -84,7 +84,7 @@ class System:
 
     # -- the daemon ------------------------------------------------------------------------------------------------
 
-    def start(self, timeout: float = 30) -> None:
+    def start(self, timeout: float = 60) -> None:
         """Spawn the daemon and wait until it serves."""
         self.spawn()
         self.wait_ready(timeout)
@@ -95,7 +95,7 @@ class System:
                 [*self.command, "daemon", "run"], env=self.environ, stdin=subprocess.DEVNULL, stdout=err, stderr=err
             )
 
-    def wait_ready(self, timeout: float = 30) -> None:
+    def wait_ready(self, timeout: float = 60) -> None:
         wait_until(self._is_ready_or_dead, timeout, lambda: f"a daemon that serves:\n{self.daemon_log()[-3000:]}", 0.01)
 
     def _is_ready_or_dead(self) -> bool:
@@ -112,14 +112,14 @@ class System:
         """kill -9 the daemon, and nobody else."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait(30)
+        self.process.wait(60)
 
     def stop(self) -> None:
         """End the daemon in order, however it was started."""
         done = self.cli("daemon", "stop")
         assert done.code == 0, done
         if self.process is not None:
-            assert self.process.wait(30) == 0
+            assert self.process.wait(60) == 0
 
     def restart(self) -> None:
         self.stop()
@@ -313,7 +313,7 @@ class System:
     def check_clean(self) -> None:
         """The oracle after every test: delete all objects; then nothing may be left, and the log is free of crashes."""
         self.delete_all()
-        wait_until(lambda: not self.leftovers(), 20, lambda: "nothing left behind: " + "\n".join(self.leftovers()))
+        wait_until(lambda: not self.leftovers(), 60, lambda: "nothing left behind: " + "\n".join(self.leftovers()))
         self.check_log()
 
     def check_log(self) -> None:
@@ -327,7 +327,7 @@ class System:
         done = self.cli("daemon", "stop")
         if self.process is not None and done.code:
             self.process.kill()
-        code = self.process.wait(30) if self.process is not None else 0
+        code = self.process.wait(60) if self.process is not None else 0
         left = self.processes()
         for pid in left:
             with contextlib.suppress(ProcessLookupError):

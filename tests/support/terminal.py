@@ -24,7 +24,7 @@ class Terminal:
     def send(self, data: bytes) -> None:
         os.write(self._master, data)
 
-    def expect(self, wanted: bytes, timeout: float = 20) -> bytes:
+    def expect(self, wanted: bytes, timeout: float = 60) -> bytes:
         """Everything up to and with ``wanted``, out of what was not taken yet."""
         deadline = time.monotonic() + timeout
         while wanted not in self.seen:
@@ -53,7 +53,7 @@ def running(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[Term
             yield Terminal(master, slave, process)
         finally:
             process.kill()
-            process.wait(10)
+            process.wait(60)
     finally:
         os.close(slave)
         os.close(master)

@@ -150,4 +150,4 @@ def registry(folder: Path) -> Iterator[Registry]:
         yield server
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)

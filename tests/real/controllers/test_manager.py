@@ -61,7 +61,7 @@ async def test_a_manifest_becomes_a_guest_and_goes_again(home: Home) -> None:
 async def _consoles(home: Home) -> None:
     first = await home.manager.operations.open_console("default", "hello")
     second = await home.manager.operations.open_console("default", "hello")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await first.read():
             pass
     await second.close()

@@ -130,7 +130,7 @@ def refusing(shared: System) -> System:
 
 @pytest.mark.parametrize("case", YAML + FIELDS, ids=lambda case: case.name)
 def test_refused(refusing: System, case: Case) -> None:
-    done = refusing.cli("apply", "-f", "-", stdin=case.text.encode(), timeout=20)
+    done = refusing.cli("apply", "-f", "-", stdin=case.text.encode(), timeout=60)
     if done.code == 0:
         refusing.delete_all()
     assert done.code == 1, done
@@ -178,7 +178,7 @@ def test_strings_with_every_character_reach_the_guest_unharmed(system: System) -
 def test_a_cpu_that_this_qemu_does_not_know(system: System) -> None:
     """Only the host knows: accepted, as on a cluster, and then explained by field."""
     system.apply(vm("odd", memory="32Mi", domain={"cpu": {"model": "NoSuchCpu"}}))
-    wait_until(lambda: "no CPU model" in system.ok("describe", "vmi", "odd"), 20, lambda: system.about("odd"))
+    wait_until(lambda: "no CPU model" in system.ok("describe", "vmi", "odd"), 60, lambda: system.about("odd"))
     assert "domain.cpu.model: this QEMU has no CPU model" in system.ok("describe", "vm", "odd")
 
 
@@ -207,7 +207,7 @@ def test_names_that_do_not_exist(system: System) -> None:
         ("edit", "vm", "nobody"),
         ("wait", "vm", "nobody", "--for=condition=Ready"),
     ):
-        done = system.cli(*words, timeout=20)
+        done = system.cli(*words, timeout=60)
         assert done.code == 1 and "nobody" in done.err and "not found" in done.err, (words, done)
     done = system.cli("get", "virtualmachin")
     assert done.code == 1 and "virtualmachine" in done.err, done
@@ -241,7 +241,7 @@ def test_missing_programs_are_named_with_their_packages() -> None:
         system.apply(vm("lacking", memory="32Mi", disks=[disk("scratch")], volumes=[empty]))
         wait_until(
             lambda: "apt install qemu-utils" in system.ok("describe", "vmi", "lacking"),
-            20,
+            60,
             lambda: system.about("lacking"),
         )
         system.check_clean()

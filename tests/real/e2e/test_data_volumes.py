@@ -70,7 +70,7 @@ def status_of(system: System, name: str) -> tuple[str, str]:
 
 def wait_filled(system: System, *names: str) -> None:
     for name in names:
-        wait_until(lambda n=name: status_of(system, n)[0] == "Succeeded", 40, lambda n=name: system.about(n))  # type: ignore[misc]
+        wait_until(lambda n=name: status_of(system, n)[0] == "Succeeded", 60, lambda n=name: system.about(n))  # type: ignore[misc]
 
 
 def file_of(system: System, name: str) -> Path:
@@ -131,7 +131,7 @@ def test_a_guest_reads_what_came_from_everywhere(
         )
         wait_filled(system, "copied", "grown", "asked", "secured")
         assert plain.headers[0]["x-token"] == "open sesame"
-        wait_until(lambda: status_of(system, "doubted")[0] == "Failed", 20, lambda: system.about("doubted"))
+        wait_until(lambda: status_of(system, "doubted")[0] == "Failed", 60, lambda: system.about("doubted"))
         assert "certificate verify failed" in status_of(system, "doubted")[1]
         system.wait_agent("reader")
     sh = lambda script: system.sh("reader", BY_SERIAL + script)  # noqa: E731
@@ -148,7 +148,7 @@ def test_a_guest_reads_what_came_from_everywhere(
     written = system.guest("reader", "sh", "-c", BY_SERIAL + "dd of=$(by_serial COPIED) conv=fsync", stdin=header)
     assert written.code == 0, written
     system.apply(data_volume("early", pvc("copied"), "8Mi"))
-    wait_until(lambda: "in use" in status_of(system, "early")[1], 20, lambda: system.about("early"))
+    wait_until(lambda: "in use" in status_of(system, "early")[1], 60, lambda: system.about("early"))
     system.delete(VMS, "reader")
     system.apply(data_volume("sober", pvc("copied"), "8Mi"))
     wait_filled(system, "sober")
@@ -196,7 +196,7 @@ def test_what_cannot_be_fetched_fails_with_one_sentence(system: System) -> None:
         templated("elsewhere", {}, reference=True),
     )
     for name, said in expected.items():
-        system.wait_printable(name, "DataVolumeError", 20)
+        system.wait_printable(name, "DataVolumeError")
         phase, message = status_of(system, name)
         assert phase == "Failed" and said in message and "\n" not in message, (name, phase, message)
         waiting = system.condition(systems.VMIS, name, "Synchronized")
@@ -232,7 +232,7 @@ def test_images_that_are_not_what_they_say(system: System, registry: web.Registr
                 volume = f"{name}-{way}"
                 if system.find(DATA_VOLUMES, volume) is None:
                     continue
-                wait_until(lambda v=volume: status_of(system, v)[0] == "Failed", 30, lambda v=volume: system.about(v))  # type: ignore[misc]
+                wait_until(lambda v=volume: status_of(system, v)[0] == "Failed", 60, lambda v=volume: system.about(v))  # type: ignore[misc]
                 assert said in status_of(system, volume)[1], (volume, status_of(system, volume))
                 assert not file_of(system, volume).exists()
     left = [path for path in (system.state / "volumes").rglob("*") if not path.is_dir()]
@@ -252,7 +252,7 @@ def kill_while_filling(system: System, name: str) -> None:
         assert time.monotonic() < deadline, system.about(name)
     system.kill()
     assert partial.exists() and not file_of(system, name).exists(), "it was in the middle"
-    wait_until(lambda: not system.processes(), 5, lambda: f"helpers gone: {system.processes()}")
+    wait_until(lambda: not system.processes(), 60, lambda: f"helpers gone: {system.processes()}")
 
 
 def test_a_daemon_that_dies_in_the_middle_begins_anew(tiny: TinyImage, registry: web.Registry, tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_a_daemon_that_dies_in_the_middle_begins_anew(tiny: TinyImage, registry:
 def test_a_clone_waits_for_its_source(system: System) -> None:
     """Which is neither an error of the VM's nor a reason to give up."""
     system.apply(without_size(data_volume("later", pvc("missing"))))
-    wait_until(lambda: "ErrClaimNotValid" in system.ok("describe", "dv", "later"), 20, lambda: system.about("later"))
+    wait_until(lambda: "ErrClaimNotValid" in system.ok("describe", "dv", "later"), 60, lambda: system.about("later"))
     assert status_of(system, "later")[0] == "Pending"
     system.apply(claim("missing", "4Mi"))
     wait_filled(system, "later")

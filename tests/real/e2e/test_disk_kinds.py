@@ -130,7 +130,7 @@ def test_kinds_of_disks(system: System) -> None:
     overlay = system.state / "instances" / system.uid("kinds") / "fresh.qcow2"
     assert overlay.exists()
     system.ok("stop", "kinds", "--wait")
-    wait_until(lambda: not overlay.exists(), 10, "what it wrote goes with the machine")
+    wait_until(lambda: not overlay.exists(), 60, "what it wrote goes with the machine")
     system.delete(VMS, "another")
     check_base(system)
     system.delete(DATA_VOLUMES, "base")
@@ -187,7 +187,7 @@ def test_two_machines_share_a_host_disk_and_run_out_of_space(system: System) -> 
         assert said.code != 0 and "error" in said.out, said
         assert system.printable("left") == "Running"
         system.sh("right", f"({fill}) >/dev/null </dev/null &")
-        system.wait_printable("right", "Paused", 30)
+        system.wait_printable("right", "Paused")
         (small / "left.img").unlink()
         system.delete_all()
     path.unlink()
@@ -199,7 +199,7 @@ def test_a_host_disk_that_is_not_shareable_is_used_by_one(system: System) -> Non
     system.wait_printable("first", "Paused")
     system.apply(on_host("second", path, shareable=False))
     said = f'disk "common" is in use: another machine or program holds the lock of {path}'
-    wait_until(lambda: said in system.ok("get", "events"), 20, lambda: system.about("second"))
+    wait_until(lambda: said in system.ok("get", "events"), 60, lambda: system.about("second"))
     assert system.printable("first") == "Paused"
     system.delete_all()
     path.unlink()
@@ -211,7 +211,7 @@ def test_two_kinds_of_disk_that_nobody_can_share(system: System) -> None:
     system.apply(claim("unused"), vm("packed", memory="32Mi", disks=[disk("common", shareable=True)], volumes=volumes))
     wait_until(
         lambda: "cannot be written by two machines at once" in system.ok("describe", "vmi", "packed"),
-        20,
+        60,
         lambda: system.about("packed"),
     )
     assert system.qemus() == {}

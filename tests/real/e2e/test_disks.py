@@ -80,8 +80,8 @@ def test_example_datavolume(system: System) -> None:
     assert sh("dd if=$(by_serial DATA) bs=8 count=1 2>/dev/null") == "precious"
     assert "fleeting" not in sh("dd if=/dev/vda bs=512 skip=40000 count=1 2>/dev/null | tr -d '\\0'")
     system.delete(VMS, "datavolume")
-    wait_until(lambda: system.find(DATA_VOLUMES, "datavolume-data") is None, 10, "the VM's DataVolume is deleted")
-    wait_until(lambda: system.find(CLAIMS, "datavolume-data") is None, 10, "and its claim")
+    wait_until(lambda: system.find(DATA_VOLUMES, "datavolume-data") is None, 60, "the VM's DataVolume is deleted")
+    wait_until(lambda: system.find(CLAIMS, "datavolume-data") is None, 60, "and its claim")
 
 
 def test_example_cloud_init(system: System) -> None:
@@ -165,7 +165,7 @@ def test_config_drive_http_import_and_claims(system: System, tmp_path: Path) -> 
     sh("printf 'claimed' | dd of=$(by_serial CLAIMED) conv=fsync 2>/dev/null")
     system.ok("stop", "drive", "--wait")
     assert host.read_bytes().startswith(b"on the host") and host.stat().st_size == 2 << 20
-    wait_until(lambda: not access.granted(host), 5, "what the machine could reach is taken back")
+    wait_until(lambda: not access.granted(host), 60, "what the machine could reach is taken back")
     disk_file = next((system.state / "volumes" / "default" / "claimed").glob("disk.*"))
     shown = subprocess.run(
         ["qemu-img", "dd", "-O", "raw", f"if={disk_file}", f"of={tmp_path}/out", "bs=512", "count=1"], timeout=30
@@ -183,7 +183,7 @@ def test_a_claim_is_used_by_one_vm_at_a_time(system: System) -> None:
     system.apply(vm("second", memory="32Mi", disks=[disk("data")], volumes=volumes, template=paused))
     wait_until(
         lambda: any("default/single/" in line and "lock" in line for line in system.ok("get", "events").splitlines()),
-        20,
+        60,
         lambda: f"an event that names the claim: {system.about('second')}",
     )
     assert system.printable("first") == "Paused"
@@ -198,7 +198,7 @@ def test_missing_claim_and_failing_import_say_so(system: System) -> None:
     system.wait_phase("lacking", "Running")
     with web.files({}) as server:
         system.apply(data_volume("broken", {"http": {"url": server.url("/missing.img")}}))
-        wait_until(lambda: "404" in system.ok("describe", "dv", "broken"), 20, lambda: system.about("broken"))
+        wait_until(lambda: "404" in system.ok("describe", "dv", "broken"), 60, lambda: system.about("broken"))
 
 
 def test_sata_disks_reach_qemu(system: System) -> None:

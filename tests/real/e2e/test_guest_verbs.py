@@ -129,11 +129,11 @@ def refused(system: System, command: str, reason: str, *words: str, arguments: J
 def credentials(system: System) -> None:
     """Whoever changes the Secret changes the guest."""
     held = "cat /root/.ssh/authorized_keys 2>/dev/null || true"
-    wait_until(lambda: system.sh("guest", held) == f"{KEY} first", 20, lambda: system.sh("guest", held))
+    wait_until(lambda: system.sh("guest", held) == f"{KEY} first", 60, lambda: system.sh("guest", held))
     patch: JsonObject = {"stringData": {"one": f"{OTHER} second"}}
     path = f"{CORE}/secrets/keys"
     system.client.call("PATCH", path, None, patch, content_type="application/merge-patch+json")
-    wait_until(lambda: system.sh("guest", held) == f"{OTHER} second", 20, lambda: system.sh("guest", held))
+    wait_until(lambda: system.sh("guest", held) == f"{OTHER} second", 60, lambda: system.sh("guest", held))
     synced = system.condition(VMIS, "guest", "AccessCredentialsSynchronized")
     assert synced["status"] == "True", synced
 
@@ -316,7 +316,7 @@ def transcripts(system: System) -> None:
         assert isinstance(found, dict)
         return found if found["exited"] else {}
 
-    ended = wait_until(status, 20, "the end of date")
+    ended = wait_until(status, 60, "the end of date")
     assert ended.pop("out-truncated", False) is False, "which a newer agent says, too"
     assert set(ended) == {"exitcode", "out-data", "exited"} and ended["exitcode"] == 0
     today = base64.b64decode(get_str(ended, "out-data")).decode()
@@ -331,8 +331,8 @@ def paused(system: System) -> str:
 
 
 def awake(system: System) -> None:
-    wait_until(lambda: paused(system) == "", 20, lambda: system.about("guest"))
-    wait_until(lambda: system.cli("guest", "hostname", "guest").code == 0, 30, "an agent that answers again")
+    wait_until(lambda: paused(system) == "", 60, lambda: system.about("guest"))
+    wait_until(lambda: system.cli("guest", "hostname", "guest").code == 0, 60, "an agent that answers again")
 
 
 def sleeping(system: System) -> None:
@@ -343,7 +343,7 @@ def sleeping(system: System) -> None:
     assert done.code == 1 and "VMI is not suspended" in done.err, done
 
     assert "guest wakeup" in system.ok("guest", "suspend-ram", "guest")
-    wait_until(lambda: paused(system) == "Suspended", 20, lambda: system.about("guest"))
+    wait_until(lambda: paused(system) == "Suspended", 60, lambda: system.about("guest"))
     system.wait_printable("guest", "Paused")
     assert "Suspended" in system.ok("get", "events")
     began = time.monotonic()
@@ -354,10 +354,10 @@ def sleeping(system: System) -> None:
     awake(system)
 
     assert agent(system, "guest-suspend-ram") == {}
-    wait_until(lambda: paused(system) == "Suspended", 20, lambda: system.about("guest"))
+    wait_until(lambda: paused(system) == "Suspended", 60, lambda: system.about("guest"))
     system.kill()
     system.start()
-    wait_until(lambda: paused(system) == "Suspended", 20, lambda: system.about("guest"))
+    wait_until(lambda: paused(system) == "Suspended", 60, lambda: system.about("guest"))
     system.ok("unpause", "guest")
     awake(system)
 
@@ -372,7 +372,7 @@ def asking(system: System, *words: str) -> Iterator[subprocess.Popen[bytes]]:
     still = "usleep 400000; kill -STOP $(pidof qemu-ga); sleep 6; kill -CONT $(pidof qemu-ga)"
     system.sh("guest", f"({still}) >/dev/null 2>&1 </dev/null &")
     ping = ("agent", "guest", "guest-ping", "--timeout", "300ms")
-    wait_until(lambda: "AgentTimeout" in solovirt(system, *ping).err, 5, lambda: solovirt(system, *ping))
+    wait_until(lambda: "AgentTimeout" in solovirt(system, *ping).err, 60, lambda: solovirt(system, *ping))
     process = subprocess.Popen(
         [*system.command, *words], env=system.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -389,7 +389,7 @@ def killed_daemon(system: System) -> None:
     """The guest is not harmed, and what it answers late is nobody's answer."""
     with asking(system, "guest", "hostname", "guest") as process:
         system.kill()
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=60)
         assert process.returncode == 1 and b"error" in err.lower(), err
         system.start()
         reply = system.ok("guest", "osinfo", "guest")
@@ -412,7 +412,7 @@ def killed_qemu(system: System) -> None:
     uid = system.uid("guest")
     with asking(system, "guest", "hostname", "guest") as process:
         os.kill(system.qemu("guest"), signal.SIGKILL)
-        _, err = process.communicate(timeout=5)
+        _, err = process.communicate(timeout=60)
         assert process.returncode == 1 and b"AgentNotConnected" in err, err
     wait_until(lambda: system.uid("guest") not in ("", uid), 60, lambda: system.about("guest"))
     system.wait_agent("guest")
@@ -422,4 +422,4 @@ def hibernating(system: System) -> None:
     """The guest writes itself to its swap, and its machine is off."""
     system.sh("guest", PREPARE)
     assert "its machine is off" in system.ok("guest", "suspend-disk", "guest", "--timeout", "100s")
-    wait_until(lambda: system.printable("guest") == "Stopped", 30, lambda: system.about("guest"))
+    wait_until(lambda: system.printable("guest") == "Stopped", 60, lambda: system.about("guest"))

@@ -57,8 +57,8 @@ def test_guest_from_a_registry(system: System, registry: web.Registry, tiny: Tin
 def test_missing_image_backs_off_and_recovers(system: System, registry: web.Registry) -> None:
     reference = f"{registry.host}/guests/late:1"
     system.apply(of_image("late", reference))
-    system.wait_printable("late", "ErrImagePull", 30)
-    wait_until(lambda: system.printable("late") == "ImagePullBackOff", 30, lambda: system.about("late"))
+    system.wait_printable("late", "ErrImagePull")
+    wait_until(lambda: system.printable("late") == "ImagePullBackOff", 60, lambda: system.about("late"))
     described = system.ok("describe", "vmi", "late")
     assert reference in described and "manifest unknown" in described, described
     registry.push("guests/late", {"/disk/disk.img": bytes(1 << 20)})
@@ -69,7 +69,7 @@ def test_policy_never(system: System, registry: web.Registry) -> None:
     reference = registry.push("guests/present", {"/disk/disk.img": bytes(1 << 20)})
     system.apply(of_image("never", reference, policy="Never"))
     wait_until(
-        lambda: "pull policy of Never" in system.ok("describe", "vmi", "never"), 20, lambda: system.about("never")
+        lambda: "pull policy of Never" in system.ok("describe", "vmi", "never"), 60, lambda: system.about("never")
     )
     system.ok("image", "pull", reference)
     system.wait_printable("never", "Paused", 60)
@@ -104,9 +104,9 @@ def test_hostile_disks_are_refused(system: System, registry: web.Registry, conte
     reference = registry.push(f"guests/{name}", {"/disk/disk.img": content})
     system.apply(of_image("hostile", reference))
     if not said:
-        system.wait_printable("hostile", "Paused", 30)
+        system.wait_printable("hostile", "Paused")
         return
-    wait_until(lambda: said in system.ok("describe", "vmi", "hostile").lower(), 30, lambda: system.about("hostile"))
+    wait_until(lambda: said in system.ok("describe", "vmi", "hostile").lower(), 60, lambda: system.about("hostile"))
     assert system.qemus() == {}
 
 
@@ -120,9 +120,9 @@ def test_hostile_files_are_not_imported(system: System, tmp_path: Path) -> None:
     os.mkfifo(fifo)
     secret.symlink_to("/nowhere")
     for path in (secret, tmp_path):
-        done = system.cli("image", "import", "my/odd:1", str(path), timeout=20)
+        done = system.cli("image", "import", "my/odd:1", str(path), timeout=60)
         assert done.code == 1 and str(path) in done.err, done
-    done = system.cli("image", "import", "my/odd:1", str(fifo), timeout=20)
+    done = system.cli("image", "import", "my/odd:1", str(fifo), timeout=60)
     assert done.code == 1 and str(fifo) in done.err, done
 
 
@@ -131,9 +131,9 @@ def test_imported_image_works_offline(system: System, tmp_path: Path) -> None:
     raw.write_bytes(b"\x55" * (1 << 20))
     system.ok("image", "import", "quay.io/somewhere/disk:42", str(raw))
     system.apply(of_image("offline", "quay.io/somewhere/disk:42", policy="Always"))
-    system.wait_printable("offline", "Paused", 30)
+    system.wait_printable("offline", "Paused")
     system.apply(of_image("path", "quay.io/somewhere/disk:42", path="/disk/other.img"))
-    wait_until(lambda: "/disk/other.img" in system.ok("describe", "vmi", "path"), 20, lambda: system.about("path"))
+    wait_until(lambda: "/disk/other.img" in system.ok("describe", "vmi", "path"), 60, lambda: system.about("path"))
     system.delete_all()
     system.ok("image", "rm", "quay.io/somewhere/disk:42")
 

@@ -27,7 +27,7 @@ def status(pid: int) -> dict[str, str]:
 def can_open(uid: int, path: Path, how: str = "-r") -> bool:
     """What a process with QEMU's user and group could do. ``how``: -r, -w or -x of test(1)."""
     words = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--", "test", how, str(path)]
-    return subprocess.run(words, timeout=10).returncode == 0
+    return subprocess.run(words, timeout=60).returncode == 0
 
 
 def start_two(system: System) -> None:

@@ -105,9 +105,9 @@ def check_converged(system: System, ledger: Ledger) -> None:
     wait_until(lambda: not differences(), 150, lambda: f"{differences()}\n{system.daemon_log()[-6000:]}", 0.2)
     uids = {get_str(get_object(vmi, "metadata"), "uid") for vmi in system.items(VMIS)}
     assert set(system.qemus()) == uids
-    wait_until(lambda: set(system.processes()) == set(system.qemus().values()), 10, lambda: str(system.processes()))
+    wait_until(lambda: set(system.processes()) == set(system.qemus().values()), 60, lambda: str(system.processes()))
     for place in (system.state / "instances", system.runtime / "vmi"):
-        wait_until(lambda p=place: {e.name for e in p.iterdir()} == uids, 10, lambda p=place: str(list(p.iterdir())))  # type: ignore[misc]
+        wait_until(lambda p=place: {e.name for e in p.iterdir()} == uids, 60, lambda p=place: str(list(p.iterdir())))  # type: ignore[misc]
 
 
 def check_import(system: System, content: bytes, folder: Path) -> None:
@@ -165,10 +165,10 @@ def test_a_guest_does_not_notice(with_tiny: System) -> None:
         screen.send(b"\n")
         screen.expect(b"root@tiny:")
         system.kill()
-        screen.process.wait(10)
+        screen.process.wait(60)
         assert screen.modes() == before, "a console whose daemon dies leaves the terminal as it was"
     system.start()
-    system.wait_agent("guest", 10)
+    system.wait_agent("guest", 60)
     assert system.sh("guest", "cat /proc/sys/kernel/random/boot_id") == boot
     assert system.qemu("guest") == pid
     system.sh("guest", "(sleep 1; poweroff) > /dev/null 2>&1 &")
@@ -176,8 +176,8 @@ def test_a_guest_does_not_notice(with_tiny: System) -> None:
     time.sleep(3)
     assert pid in system.processes(), "QEMU waits to be asked"
     system.start()
-    wait_until(lambda: system.phase("guest") in ("Succeeded", ""), 10, lambda: system.about("guest"))
-    wait_until(lambda: not system.qemus(), 10, lambda: system.about("guest"))
+    wait_until(lambda: system.phase("guest") in ("Succeeded", ""), 60, lambda: system.about("guest"))
+    wait_until(lambda: not system.qemus(), 60, lambda: system.about("guest"))
     time.sleep(0.5)
     assert system.qemus() == {}, "an orderly end is not started again"
 

@@ -78,7 +78,7 @@ def screen_and_keys(system: System, place: Path) -> None:
                 done = system.cli(verb, "m", "-f", str(full / "x"))
                 assert done.code == 1 and "No space left on device" in done.err, done
                 assert os.listdir(full) == ["full"]
-        wait_until(lambda: run_state(system, "m") == "running", 20, "the guest goes on")
+        wait_until(lambda: run_state(system, "m") == "running", 60, "the guest goes on")
     system.ok("send-keys", "m", "ctrl-alt-f2", "--text", "Hello, World!\n")
     assert "did you mean" in system.cli("send-keys", "m", "ctrl-alt-delte").err
     system.ok("nmi", "m")
@@ -105,7 +105,7 @@ def clock(system: System) -> None:
     def late() -> float:
         return abs(time.time() - float(system.sh("m", "date +%s")))
 
-    wait_until(lambda: late() < 2, 10, lambda: f"the guest's clock, late by {late():.1f} s")
+    wait_until(lambda: late() < 2, 60, lambda: f"the guest's clock, late by {late():.1f} s")
 
 
 def dumps(system: System, place: Path) -> None:
@@ -138,7 +138,7 @@ def killed_during_dumps(system: System) -> None:
     system.kill()
     response.close()
     system.start()
-    wait_until(lambda: run_state(system, "m") == "running", 20, lambda: system.about("m"))
+    wait_until(lambda: run_state(system, "m") == "running", 60, lambda: system.about("m"))
     assert dump_state(system, "m")["status"] == "failed"
     system.ok("memory-dump", "get", "m")
     system.kill()
@@ -151,7 +151,7 @@ def killed_during_dumps(system: System) -> None:
 
 
 def agent_gone(system: System) -> None:
-    wait_until(lambda: not system.condition(VMIS, "m", "AgentConnected"), 40, lambda: system.about("m"))
+    wait_until(lambda: not system.condition(VMIS, "m", "AgentConnected"), 60, lambda: system.about("m"))
 
 
 def reboots(system: System) -> None:

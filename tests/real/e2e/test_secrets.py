@@ -180,7 +180,7 @@ def shown(system: System) -> dict[str, str]:
 
 def wait_pull_failed(system: System, name: str) -> None:
     expected = ("ErrImagePull", "ImagePullBackOff")
-    wait_until(lambda: system.printable(name) in expected, 30, lambda: system.about(name))
+    wait_until(lambda: system.printable(name) in expected, 60, lambda: system.about(name))
 
 
 def test_secrets_are_nowhere_else(tiny: TinyImage, protected: registries.RealRegistry) -> None:
@@ -201,10 +201,10 @@ def test_secrets_are_nowhere_else(tiny: TinyImage, protected: registries.RealReg
         )
         for name in ("mistaken", "torn"):
             wait_pull_failed(system, name)
-        wait_until(lambda: "404" in system.ok("describe", "dv", "denied"), 20, lambda: system.about("denied"))
+        wait_until(lambda: "404" in system.ok("describe", "dv", "denied"), 60, lambda: system.about("denied"))
         system.apply(keeper(reference))
         system.wait_agent("keeper")
-        wait_until(lambda: system.condition(VMIS, "keeper", "AccessCredentialsSynchronized"), 20, "credentials told")
+        wait_until(lambda: system.condition(VMIS, "keeper", "AccessCredentialsSynchronized"), 60, "credentials told")
         system.wait_seed_script("keeper")
         check_arrived(system, web.headers)
         assert {name: found for name, text in shown(system).items() if (found := found_in(text.encode()))} == {}

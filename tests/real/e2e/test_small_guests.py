@@ -65,7 +65,7 @@ def test_huge_pages_a_cpu_of_its_own_and_the_hosts_numa_node(system: System, poo
     vcpus = [thread for thread in threads if (thread / "comm").read_text().startswith("CPU 0")]
     assert [len(os.sched_getaffinity(int(thread.name))) for thread in vcpus] == [1]
     system.delete(VMS, "huge")
-    wait_until(lambda: hugepages.free(PAGE) == free, 20, "the pages are back")
+    wait_until(lambda: hugepages.free(PAGE) == free, 60, "the pages are back")
 
 
 def test_vsock(system: System) -> None:
@@ -78,6 +78,6 @@ def test_vsock(system: System) -> None:
     what = "/dev/vhost-vsock is missing: this kernel gives guests no vsock (modprobe vhost_vsock)"
     wait_until(
         lambda: what in str(system.condition(VMIS, "socket", "Synchronized").get("message", "")),
-        30,
+        60,
         lambda: system.about("socket"),
     )

@@ -77,7 +77,7 @@ class Events:
     def __call__(self, event: InstanceEvent) -> None:
         self.all.append(event)
 
-    async def wait_for(self, kind: str, uid: str = "vm", *, timeout: float = 20.0) -> InstanceEvent:
+    async def wait_for(self, kind: str, uid: str = "vm", *, timeout: float = 60.0) -> InstanceEvent:
         """The first event of this kind, also one that came before."""
         async with asyncio.timeout(timeout):
             while True:

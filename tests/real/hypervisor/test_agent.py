@@ -49,7 +49,7 @@ async def running_agent(root: Path, *options: str) -> AsyncIterator[GuestAgent]:
     agent = GuestAgent(lambda: connect_to(path))
     try:
         agent.set_connected(True)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await answers(agent):
                 await asyncio.sleep(0.005)
         yield agent

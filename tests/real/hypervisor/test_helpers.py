@@ -47,7 +47,7 @@ def holders(launch: Launch, name: str = "swtpm") -> list[int]:
 
 
 async def until_gone(launch: Launch, name: str = "swtpm") -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while holders(launch, name):
             await asyncio.sleep(0.05)
 
@@ -61,7 +61,7 @@ async def test_it_serves_qemu_and_ends_with_it(root: Path, hypervisor: Hyperviso
     await instance.quit()
     await events.wait_for("exited")
     await until_gone(launch)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while helpers.names(launch.directory):
             await asyncio.sleep(0.05)
     assert "helper-exited" not in events.kinds()
@@ -117,14 +117,14 @@ def faithless(root: Path) -> Helper:
 
 
 async def child_of(root: Path) -> int:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (root / "child").exists() or not (root / "child").read_text():
             await asyncio.sleep(0.02)
     return int((root / "child").read_text())
 
 
 async def until_dead(pid: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while Path(f"/proc/{pid}").exists() and "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text():
             await asyncio.sleep(0.02)
 
@@ -142,7 +142,7 @@ async def test_a_child_that_dropped_the_lock_is_killed_too(
     else:
         await hypervisor.close()
         os.kill(instance.pid, signal.SIGKILL)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while lock.is_held(launch.directory):
                 await asyncio.sleep(0.02)
         second = Hypervisor(Events())
@@ -238,7 +238,7 @@ async def test_what_is_left_of_a_qemu_that_is_gone(root: Path, hypervisor: Hyper
     instance = await hypervisor.launch(launch)
     await hypervisor.close()
     os.kill(instance.pid, signal.SIGKILL)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while lock.is_held(launch.directory):
             await asyncio.sleep(0.02)
     assert holders(launch, "idle")

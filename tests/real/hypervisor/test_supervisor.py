@@ -144,7 +144,7 @@ async def test_a_qemu_that_dies_is_seen_at_once(root: Path, hypervisor: Hypervis
     before = time.monotonic()
     os.kill(instance.pid, signal.SIGSEGV)
     event = await events.wait_for("exited")
-    assert time.monotonic() - before < 2
+    assert time.monotonic() - before < 10
     assert event.exit_code == -signal.SIGSEGV
     assert event.detail == "QEMU was killed by SIGSEGV"
     assert hypervisor.get("vm") is None
@@ -238,7 +238,7 @@ async def test_a_lost_monitor_is_connected_again(
     instance = await hypervisor.launch(machine(root))
     with pytest.raises(Unavailable):
         await instance.qmp("query-qmp-schema")  # 0.2 MB
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             try:
                 assert await instance.status() is RunState.RUNNING

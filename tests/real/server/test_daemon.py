@@ -23,7 +23,7 @@ from tests.unit.server.manifests import MAPS, config_map
 pytestmark = pytest.mark.real
 
 ROOT = Path(__file__).resolve().parents[3]
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Daemon:
@@ -121,7 +121,7 @@ def test_orderly_end(start: Start, number: int) -> None:
     began = time.monotonic()
     code, err = daemon.end(number)
     assert code == 0, err
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     tail = b""
     while data := watch.recv(65536):
         tail += data

@@ -47,7 +47,7 @@ class Site:
         length = f"Content-Length: {len(body)}\r\n" if body else ""
         text = head.replace("\n", "\r\n") + f"\r\n{length}Connection: close\r\n\r\n"
         reader, writer = await self.raw(text.encode() + body)
-        answer = await asyncio.wait_for(reader.read(), 10)
+        answer = await asyncio.wait_for(reader.read(), 60)
         writer.close()
         await writer.wait_closed()
         start, _, rest = answer.partition(b"\r\n\r\n")
@@ -62,14 +62,14 @@ class Site:
 
     async def watch(self, query: str = "watch=true") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await self.raw(f"GET {MAPS}?{query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
         assert b" 200 " in head and b"transfer-encoding: chunked" in head.lower()
         return reader, writer
 
 
 async def line(reader: asyncio.StreamReader) -> dict[str, object]:
     """One chunk of a chunked answer, which is one JSON line."""
-    size = int(await asyncio.wait_for(reader.readline(), 10), 16)
+    size = int(await asyncio.wait_for(reader.readline(), 60), 16)
     data = await reader.readexactly(size + 2)
     found: dict[str, object] = json.loads(data)
     return found
@@ -83,7 +83,7 @@ async def site(folder: Path) -> AsyncIterator[Site]:
     yield Site(folder / "s", objects, operations, lifetime)
     lifetime.end()
     server.stop()
-    await asyncio.wait_for(serving, 20)
+    await asyncio.wait_for(serving, 60)
     await objects.close()
 
 
@@ -135,13 +135,13 @@ async def test_an_escaped_path(site: Site) -> None:
 async def test_too_large(site: Site) -> None:
     head = f"POST {MAPS} HTTP/1.1\nHost: x\nContent-Length: 999999999"
     reader, writer = await site.raw(head.replace("\n", "\r\n").encode() + b"\r\n\r\n")
-    assert b" 413 " in await asyncio.wait_for(reader.readline(), 10)
+    assert b" 413 " in await asyncio.wait_for(reader.readline(), 60)
     writer.close()
 
 
 async def test_not_http(site: Site) -> None:
     reader, writer = await site.raw(b"\x16\x03\x01 garbage\r\n\r\n")
-    assert b" 400 " in await asyncio.wait_for(reader.readline(), 10)
+    assert b" 400 " in await asyncio.wait_for(reader.readline(), 60)
     writer.close()
 
 
@@ -155,10 +155,10 @@ async def test_watch(site: Site) -> None:
 
 async def test_the_end_of_a_watch_keeps_the_connection(site: Site) -> None:
     reader, writer = await site.watch("watch=true&timeoutSeconds=1")
-    assert await asyncio.wait_for(reader.readline(), 10) == b"0\r\n"
+    assert await asyncio.wait_for(reader.readline(), 60) == b"0\r\n"
     await reader.readline()
     writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert b" 200 " in await asyncio.wait_for(reader.readline(), 10)
+    assert b" 200 " in await asyncio.wait_for(reader.readline(), 60)
     writer.close()
 
 
@@ -167,7 +167,7 @@ async def test_a_watcher_that_leaves_is_forgotten(site: Site) -> None:
     watchers = site.objects._ledger.hub._watches
     assert len(watchers) == 1
     writer.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while watchers:
             await asyncio.sleep(0.01)
 
@@ -200,12 +200,12 @@ async def test_console(site: Site, version: str) -> None:
     async with unix_connect(str(site.path), url, subprotocols=PLAIN, compression=None) as console:
         assert console.subprotocol == PLAIN[0]
         await console.send(b"abc\x00")
-        assert await asyncio.wait_for(console.recv(), 10) == b"ABC\x00"
+        assert await asyncio.wait_for(console.recv(), 60) == b"ABC\x00"
         await console.send("text is ignored")
         site.operations.consoles[0].output.put_nowait(b"z" * 25_000)
-        sizes = [len(await asyncio.wait_for(console.recv(), 10)) for _ in range(3)]
+        sizes = [len(await asyncio.wait_for(console.recv(), 60)) for _ in range(3)]
         assert sizes == [10240, 10240, 4520]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not site.operations.consoles[0].closed:
             await asyncio.sleep(0.01)
 
@@ -214,7 +214,7 @@ async def test_the_guest_ends_the_console(site: Site) -> None:
     async with unix_connect(str(site.path), CONSOLE, subprotocols=PLAIN, compression=None) as console:
         site.operations.consoles[0].end()
         with pytest.raises(ConnectionClosedOK):
-            await asyncio.wait_for(console.recv(), 10)
+            await asyncio.wait_for(console.recv(), 60)
         assert console.close_code == 1000
 
 
@@ -245,8 +245,8 @@ async def test_stopping_ends_what_has_no_end(folder: Path) -> None:
     async with unix_connect(str(site.path), CONSOLE, subprotocols=PLAIN) as console:
         lifetime.end()
         server.stop()
-        assert await asyncio.wait_for(reader.read(), 10) == b"0\r\n\r\n"
-        await asyncio.wait_for(console.wait_closed(), 10)
-        await asyncio.wait_for(serving, 10)
+        assert await asyncio.wait_for(reader.read(), 60) == b"0\r\n\r\n"
+        await asyncio.wait_for(console.wait_closed(), 60)
+        await asyncio.wait_for(serving, 60)
     writer.close()
     await objects.close()

@@ -93,7 +93,7 @@ def test_bytes_both_ways(messages: list[bytes]) -> None:
 
 def test_what_came_with_the_handshake_is_there(server: Server) -> None:
     def accept() -> None:
-        server.theirs.settimeout(5)
+        server.theirs.settimeout(60)
         server.protocol.receive_data(server.theirs.recv(65536))
         (request,) = server.protocol.events_received()
         server.protocol.send_response(server.protocol.accept(request))  # type: ignore[arg-type]

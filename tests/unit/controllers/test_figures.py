@@ -97,7 +97,7 @@ async def test_what_is_fresh_is_shared(world: World, monkeypatch: pytest.MonkeyP
 async def test_one_that_hangs_keeps_nobody_waiting_for_long(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LIMIT", 0.05)
     Meter.gates["uid-a"] = asyncio.Event()
-    found = {one.name: one for one in await asyncio.wait_for(world.figures.measure(), 2)}
+    found = {one.name: one for one in await asyncio.wait_for(world.figures.measure(), 60)}
     assert found["b"].figures is not None and found["b"].errors == ()
     assert found["a"].figures is None
     assert found["a"].errors == ("not measured within 0.05 s",)

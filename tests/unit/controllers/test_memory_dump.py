@@ -88,7 +88,7 @@ async def begin(lab: Lab, machine: FakeInstance) -> int:
 
 
 async def handed(machine: FakeInstance, count: int) -> int:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(machine.handed) < count or machine.calls.count("dump-guest-memory") < count:
             await asyncio.sleep(0.002)
     return machine.handed[-1]
@@ -304,7 +304,7 @@ async def test_a_half_dump_that_cannot_be_removed_is_not_begun_again_for_ever(
     monkeypatch.setattr(memory_dump, "_discard", broken)
     await begin(lab, machine)
     state(machine, "failed")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await dumps(lab).wait()
     assert (request(lab).phase, lab.objects.records.list("dumps")) == ("Failed", {})
 

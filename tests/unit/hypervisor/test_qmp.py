@@ -143,7 +143,7 @@ async def test_qemu_hangs_up_during_a_command() -> None:
         qmp = await qemu.connect()
         with pytest.raises(Unavailable, match="during quit"):
             await qmp.execute("quit")
-        await asyncio.wait_for(qmp.closed.wait(), 5)
+        await asyncio.wait_for(qmp.closed.wait(), 60)
         await qmp.disconnect()
 
 

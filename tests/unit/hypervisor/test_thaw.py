@@ -48,7 +48,7 @@ def agent(reply: Reply) -> Iterator[tuple[str, list[str]]]:
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
-        thread.join(5)
+        thread.join(60)
         shutil.rmtree(folder)
 
 
@@ -148,4 +148,4 @@ def test_an_agent_that_never_ends_costs_no_more_than_its_time(monkeypatch: pytes
         stop.set()
         ours.close()
         theirs.close()
-        thread.join(5)
+        thread.join(60)

@@ -27,7 +27,7 @@ async def talk(*requests: bytes) -> bytes:
         answer = b""
         while part := await loop.sock_recv(theirs, 4096):
             answer += part
-    await asyncio.wait_for(served, 5)
+    await asyncio.wait_for(served, 60)
     return answer
 
 

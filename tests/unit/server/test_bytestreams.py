@@ -77,7 +77,7 @@ async def answered(
         stall=stall,
     )  # fmt: skip
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await answer({}, sent.receive, sent.send)
     finally:
         assert not source.open

@@ -75,7 +75,7 @@ async def test_a_client_that_leaves_ends_it(client: Client, operations: FakeOper
     async with client.stream("POST", STREAM, {"command": ["x"]}) as stream:
         await stream.events(2)
         stream.disconnect()
-        await asyncio.wait_for(operations.work.sessions[0].closed.wait(), 5)
+        await asyncio.wait_for(operations.work.sessions[0].closed.wait(), 60)
     assert not operations.work.sessions[0].lets_go
 
 
@@ -87,7 +87,7 @@ async def test_a_daemon_that_stops_leaves_it(client: Client, operations: FakeOpe
         assert await stream.event() == {"detached": EXEC_ID}
         assert await stream.event() is None
     session = operations.work.sessions[0]
-    await asyncio.wait_for(session.closed.wait(), 5)
+    await asyncio.wait_for(session.closed.wait(), 60)
     assert session.lets_go
 
 

@@ -69,7 +69,7 @@ async def test_a_client_that_leaves_closes_the_file(client: Client, operations: 
         await stream.chunk()
         assert operations.work.open_files == 1
         stream.disconnect()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while operations.work.open_files:
                 await asyncio.sleep(0.01)
 
@@ -77,7 +77,7 @@ async def test_a_client_that_leaves_closes_the_file(client: Client, operations: 
 async def test_a_daemon_that_stops_ends_a_copy(client: Client, operations: FakeOperations, lifetime: Lifetime) -> None:
     operations.work.gate = asyncio.Event()
     copying = asyncio.create_task(client.request("PUT", f"{FILES}?path=/x", b"abc"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not operations.work.written:
             await asyncio.sleep(0.01)
     lifetime.end()

@@ -129,6 +129,6 @@ async def test_a_client_that_leaves_ends_the_follow(path: Path, monkeypatch: pyt
     while b"text" not in sent:
         await asyncio.sleep(0.005)
     incoming.put_nowait({"type": "http.disconnect"})
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 60)
     with pytest.raises(OSError, match="Bad file descriptor"):
         log.read()

@@ -16,7 +16,7 @@ def test_notify(abstract: bool) -> None:
     ):
         path = str(Path(folder) / "notify")
         receiver.bind("\0" + path if abstract else path)
-        receiver.settimeout(5)
+        receiver.settimeout(60)
         notify("READY=1", {"NOTIFY_SOCKET": "@" + path if abstract else path})
         assert receiver.recv(100) == b"READY=1"
 

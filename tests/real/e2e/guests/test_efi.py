@@ -58,4 +58,4 @@ def test_a_panic_is_told_and_ends_the_guest(guest: System) -> None:
     guest.wait_phase(NAME, "Failed", 120)
     assert events(guest, "GuestPanicked", NAME)
     assert "The guest panicked." in events(guest, "Stopped", NAME)
-    wait_until(lambda: NAME not in str(guest.processes()), 30, "its QEMU is gone")
+    wait_until(lambda: NAME not in str(guest.processes()), 60, "its QEMU is gone")

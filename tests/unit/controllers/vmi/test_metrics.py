@@ -60,7 +60,7 @@ async def test_over_the_channel(lab: Lab) -> None:
     await loop.sock_sendall(machine.guest, vhostmd.REQUEST + b"\n\n")
     answer = b""
     while not answer.endswith(b"\n\n"):
-        answer += await asyncio.wait_for(loop.sock_recv(machine.guest, 65536), 5)
+        answer += await asyncio.wait_for(loop.sock_recv(machine.guest, 65536), 60)
     for part in (b"<name>ResourceProcessorLimit</name>", b"<value>65536</value>", b"<name>HostName</name>"):
         assert part in answer
     metrics.forget("1")
@@ -81,7 +81,7 @@ async def test_onto_a_disk(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk, "refresh", refresh)
     vmi.spec.volumes = [Volume(name="m", downward_metrics=DownwardMetricsSource())]
     metrics.watch(vmi, cast(Instance, machine))
-    await asyncio.wait_for(written.wait(), 5)
+    await asyncio.wait_for(written.wait(), 60)
     path, figures = seen[0]
     assert path == overlay.metrics_path(lab.manager._site.paths.instance("1"), "m")
     assert {figure.context for figure in figures} == {"host"}, "a machine that does not answer has none"
