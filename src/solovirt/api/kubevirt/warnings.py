@@ -1,4 +1,6 @@
-"""What is accepted here although KubeVirt would refuse it: told with the answer, so that a manifest stays portable."""
+"""What is told with the answer although a manifest is accepted: what KubeVirt would refuse, so that the manifest stays
+portable, and what it warns of itself.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +11,13 @@ from solovirt.kit.base64text import decoded_base64
 
 INLINE_MAX = 2048
 """Bytes of cloud-init data that KubeVirt takes inside a manifest."""
+RUNNING = "spec.running is deprecated, please use spec.runStrategy instead."
+"""Source: kubevirt admitters/vms-admitter.go."""
 
 
 def vm_warnings(vm: VirtualMachine) -> list[str]:
-    return spec_warnings(vm.spec.template.spec, "spec.template.spec")
+    found = spec_warnings(vm.spec.template.spec, "spec.template.spec")
+    return found if vm.spec.running is None else [*found, RUNNING]
 
 
 def vmi_warnings(vmi: VirtualMachineInstance) -> list[str]:

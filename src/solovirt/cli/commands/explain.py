@@ -19,6 +19,7 @@ from solovirt.cli.kinds import VM, VMI
 from solovirt.cli.progress import styled
 from solovirt.kit.errors import BadRequest, HostError
 from solovirt.kit.jsontypes import get_str
+from solovirt.kit.text import printable
 
 if TYPE_CHECKING:
     from solovirt.api.admission import Lookup
@@ -100,6 +101,8 @@ def _each(found: list[Manifest], facts: HostFacts, form: str, context: Context, 
             if len(found) == 1:
                 raise
             sys.stdout.flush()
+            kind = get_str(manifest.value, "kind")
+            context.note(printable(f'{manifest.source}: {kind} "{manifest.name}" is refused:'))
             report(error)
             failed = 1
     return failed

@@ -51,3 +51,11 @@ def test_unplugging_from_the_pod_network() -> None:
         'spec.template.spec.domain.devices.interfaces[0].state: "default" interface\'s state "absent" is not supported'
         " on default networks by KubeVirt"
     ]
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_running_is_deprecated(running: bool) -> None:
+    vm = decode(VIRTUAL_MACHINES, changed(VM, {"spec.runStrategy": None, "spec.running": running})).object
+    assert VIRTUAL_MACHINES.warn(vm) == ["spec.running is deprecated, please use spec.runStrategy instead."]
+    vm.spec.running = None
+    assert VIRTUAL_MACHINES.warn(vm) == []

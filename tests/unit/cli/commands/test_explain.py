@@ -136,6 +136,7 @@ def test_each_machine_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[st
     shown = capsys.readouterr()
     assert "guest=default_a," in shown.out and "guest=default_b," in shown.out
     assert "memory.guest" in shown.err
+    assert f'{file}: VirtualMachine "NAME" is refused:\nerror: ' in shown.err
     assert f'{file}:6:25: unknown field "spec.template.metadata.app"' in shown.err
 
 
