@@ -17,7 +17,7 @@ from pathlib import Path
 from solovirt.host.tiny.build import KERNEL_ARGUMENTS, TinyImage, build
 
 FOLDER = Path(__file__).resolve().parents[2] / ".cache/tiny"
-PATIENCE = 90.0
+PATIENCE = 180.0
 """Seconds for anything that a guest does on a busy machine."""
 
 Value = None | bool | int | str | list["Value"] | dict[str, "Value"]
@@ -72,11 +72,11 @@ class Wire:
         return value
 
     def call(self, command: str, **arguments: Value) -> Value:
-        # QEMU gives us the replies, too, to commands of a daemon that was just killed.
+        # Replies come, too, to what was asked before: by a daemon that was just killed, or by us in vain.
         ours = f"{command} {time.monotonic_ns()}"
         self.send(command, {key.replace("_", "-"): value for key, value in arguments.items()}, id=ours)
         while (message := self.receive(PATIENCE)) is not None:
-            if message.get("id", ours) != ours:
+            if message.get("id") != ours:
                 continue
             if "return" in message:
                 return message["return"]
@@ -132,7 +132,7 @@ class Guest:
 
     def wait_until(self, script: str) -> None:
         """Until ``script`` succeeds in the guest."""
-        self.run(f"for i in $(seq 400); do ( {script} ) > /dev/null 2>&1 && exit 0; usleep 100000; done; exit 1")
+        self.run(f"for i in $(seq 1200); do ( {script} ) > /dev/null 2>&1 && exit 0; usleep 100000; done; exit 1")
 
     def ended(self) -> int:
         """QEMU's exit status, once the guest has switched itself off."""

@@ -9,6 +9,7 @@ import hashlib
 import http.server
 import io
 import json
+import random
 import shutil
 import socket
 import subprocess
@@ -126,14 +127,21 @@ def _layer(contents: Mapping[str, bytes]) -> bytes:
     return gzip.compress(raw.getvalue(), 1)
 
 
+def free_port() -> int:
+    """Below those that the kernel gives away by itself: nobody gets it by chance before it is used."""
+    while True:
+        port = random.randrange(10_000, 32_768)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 @contextlib.contextmanager
 def registry(folder: Path) -> Iterator[Registry]:
     """A registry that keeps its blobs in ``folder``."""
     binary = shutil.which("docker-registry")
     assert binary, "docker-registry is missing: scripts/test puts it on the PATH"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     configuration = folder / "registry.yml"
     configuration.write_text(
         f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {folder}/blobs}}}}\n"
@@ -143,7 +151,7 @@ def registry(folder: Path) -> Iterator[Registry]:
         process = subprocess.Popen([binary, "serve", str(configuration)], stdout=log, stderr=log)
     try:
         server = Registry(port)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not server.answers():
             assert process.poll() is None and time.monotonic() < deadline, (folder / "registry.log").read_text()
             time.sleep(0.05)

@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from solovirt.host.tiny.build import TinyImage
+from solovirt.hypervisor.meter import PATIENCE
 from tests.support import system as systems
 from tests.support import terminal
+from tests.support.asgi import Loose
 from tests.support.chaos import Busy
 from tests.support.manifests import disk, small, tiny_disk, tiny_kernel, vm
 from tests.support.system import EXAMPLES, VMIS, VMS, System, wait_until
@@ -124,19 +126,23 @@ def _check_work_shows(system: System) -> None:
         "guest", "dd if=/dev/vda of=/dev/null bs=64k count=64 iflag=direct 2>/dev/null || dd if=/dev/vda of=/dev/null"
     )
     system.sh("guest", "for i in 1 2 3 4 5; do ping -c 1 -W 1 10.0.2.1 || true; done")
-    time.sleep(SHARED)
-    assert look(system, traffic, "guest")["root"] - before >= 1 << 20
-    assert look(system, "kubevirt_vmi_network_transmit_packets_total", "guest")["default"] > sent
+    packets = "kubevirt_vmi_network_transmit_packets_total"
+    wait_until(lambda: look(system, traffic, "guest").get("root", 0) - before >= 1 << 20, 60, "what was read")
+    wait_until(lambda: look(system, packets, "guest").get("default", 0) > sent, 60, "what was sent")
 
 
 def _check_top(system: System) -> None:
-    system.sh("guest", "(timeout 30 sh -c 'while true; do true; done') > /dev/null 2>&1 &")
-    shown = json.loads(system.ok("top", "--once", "-o", "json"))
-    machines = {machine["name"]: machine for machine in shown["items"]}
-    assert set(machines) == {"guest", "second"}
-    assert machines["guest"]["cpu"]["vcpus"][0] > 20, "it spins"
-    assert machines["guest"]["cpu"]["percent"] > 10
-    assert machines["second"]["cpu"]["vcpus"] == [0], "it stands still"
+    system.sh("guest", "(timeout 90 sh -c 'while true; do true; done') > /dev/null 2>&1 &")
+
+    def spinning() -> dict[str, Loose]:
+        shown = json.loads(system.ok("top", "--once", "-o", "json"))
+        machines = {machine["name"]: machine for machine in shown["items"]}
+        assert set(machines) == {"guest", "second"}
+        assert machines["second"]["cpu"]["vcpus"] == [0], "it stands still"
+        cpu = machines["guest"]["cpu"]
+        return machines if cpu["vcpus"][0] > 20 and cpu["percent"] > 10 else {}
+
+    machines = wait_until(spinning, 60, "it spins")
     assert 10 << 20 < machines["guest"]["memory"]["guestUsed"] < 256 << 20
     events = system.ok("events", "--for", "vmi/guest").splitlines()
     assert events[0].split() == ["LAST", "SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]
@@ -151,7 +157,7 @@ def _check_a_qemu_that_hangs(system: System) -> None:
     try:
         began = time.monotonic()
         found = parsed(scrape(system).decode())
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 10
         assert of(found, "kubevirt_vmi_memory_domain_bytes", "guest")
         assert not of(found, "kubevirt_vmi_memory_domain_bytes", "second")
         assert of(found, "kubevirt_vmi_memory_resident_bytes", "second")
@@ -160,7 +166,7 @@ def _check_a_qemu_that_hangs(system: System) -> None:
         time.sleep(SHARED)
         began = time.monotonic()
         scrape(system)
-        assert time.monotonic() - began < 1, "it is left alone for a while"
+        assert time.monotonic() - began < PATIENCE, "it is left alone for a while"
     finally:
         os.kill(pid, signal.SIGCONT)
     system.ok("unpause", "second")
@@ -171,13 +177,13 @@ def _check_a_qemu_that_is_killed(system: System) -> None:
     """Whoever scrapes meanwhile gets a whole answer; the machine is not in the next ones."""
     answers: list[bytes] = []
     busy = Busy(lambda: answers.append(scrape(system)))
-    time.sleep(0.3)
+    wait_until(lambda: len(answers) > 1, 60, "answers while all is well")
     uid = system.uid("second")
     os.kill(system.qemu("second"), signal.SIGKILL)
     wait_until(lambda: system.uid("second") != uid or system.phase("second") == "Failed", 60, "the death seen")
-    time.sleep(0.3)
+    count = len(answers)
+    wait_until(lambda: len(answers) > count + 1, 60, "answers afterwards")
     busy.end()
-    assert len(answers) > 3
     for answer in answers:
         assert of(parsed(answer.decode()), "kubevirt_vmi_memory_domain_bytes", "guest")
     system.delete(VMS, "second")

@@ -258,7 +258,8 @@ def switching(system: System) -> None:
     """The clock, a CPU, a block of memory: set, seen, set back."""
     assert ok(system, "guest", "time", "guest", "--set", "2031-02-03T04:05:06Z").startswith("2031-02-03T04:05:")
     assert system.sh("guest", "date -u +%Y-%m-%d") == "2031-02-03"
-    assert ok(system, "guest", "time", "guest", "--set").endswith("  as here\n")
+    # A reply that comes late makes the clock seem late.
+    wait_until(lambda: ok(system, "guest", "time", "guest", "--set").endswith("  as here\n"), 60, "the time of here")
     table = ok(system, "guest", "vcpus", "guest", "--set", "1=off").splitlines()
     assert [line.split() for line in table[1:]] == [["0", "yes", "no"], ["1", "no", "yes"]]
     assert system.sh("guest", "nproc") == "1"
@@ -349,7 +350,7 @@ def sleeping(system: System) -> None:
     began = time.monotonic()
     done = system.cli("guest", "osinfo", "guest")
     assert done.code == 1 and "guest wakeup" in done.err, done
-    assert time.monotonic() - began < 5, "nobody waits for one that sleeps"
+    assert time.monotonic() - began < 9, "nobody waits for one that sleeps"
     assert system.ok("guest", "wakeup", "guest") == "guest is awake\n"
     awake(system)
 
@@ -369,10 +370,13 @@ def sleeping(system: System) -> None:
 def asking(system: System, *words: str) -> Iterator[subprocess.Popen[bytes]]:
     """A command that is under way: the guest's agent stands still for some seconds."""
     # Not before this very script is answered.
-    still = "usleep 400000; kill -STOP $(pidof qemu-ga); sleep 6; kill -CONT $(pidof qemu-ga)"
+    still = (
+        "sleep 2; kill -STOP $(pidof qemu-ga); echo it stands still > /dev/ttyS0; sleep 8; kill -CONT $(pidof qemu-ga)"
+    )
+    log = system.state / "instances" / system.uid("guest") / "serial.log"
+    before = log.read_bytes().count(b"it stands still")
     system.sh("guest", f"({still}) >/dev/null 2>&1 </dev/null &")
-    ping = ("agent", "guest", "guest-ping", "--timeout", "300ms")
-    wait_until(lambda: "AgentTimeout" in solovirt(system, *ping).err, 60, lambda: solovirt(system, *ping))
+    wait_until(lambda: log.read_bytes().count(b"it stands still") > before, 60, lambda: system.about("guest"), 0.01)
     process = subprocess.Popen(
         [*system.command, *words], env=system.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -403,7 +407,7 @@ def rebooting(system: System) -> None:
     system.sh("guest", "touch /run/before")
     assert system.ok("guest", "reboot", "guest") == "guest was told to reboot\n"
     look = ("agent", "guest", "guest-file-open", '{"path": "/run/before"}', "--timeout", "2s")
-    wait_until(lambda: "No such file" in solovirt(system, *look).err, 60, lambda: system.about("guest"), 0.3)
+    wait_until(lambda: "No such file" in solovirt(system, *look).err, 90, lambda: system.about("guest"), 0.3)
     assert (system.uid("guest"), system.qemu("guest")) == (uid, pid)
 
 
@@ -421,5 +425,5 @@ def killed_qemu(system: System) -> None:
 def hibernating(system: System) -> None:
     """The guest writes itself to its swap, and its machine is off."""
     system.sh("guest", PREPARE)
-    assert "its machine is off" in system.ok("guest", "suspend-disk", "guest", "--timeout", "100s")
+    assert "its machine is off" in system.ok("guest", "suspend-disk", "guest", "--timeout", "300s", timeout=330)
     wait_until(lambda: system.printable("guest") == "Stopped", 60, lambda: system.about("guest"))

@@ -68,6 +68,18 @@ def started(system: System, *words: str) -> Iterator[subprocess.Popen[bytes]]:
         process.communicate()
 
 
+def at_rest(system: System) -> str:
+    """Files that the agent has open, once a second passes without a change."""
+    seen = [""]
+
+    def same() -> bool:
+        seen.append(system.sh("guest", OPEN))
+        return seen[-1] == seen[-2]
+
+    wait_until(same, 60, lambda: f"handles: {seen}", 1)
+    return seen[-1]
+
+
 def frozen(system: System) -> str:
     return get_str(get_object(system.find(VMIS, "guest") or {}, "status"), "fsFreezeStatus")
 
@@ -114,13 +126,12 @@ def programs(system: System) -> None:
 
 
 def two_at_once(system: System) -> None:
-    script = "for i in 1 2 3; do echo $0 $i; sleep 1; done"
+    script = "echo $0 1; while [ ! -e /run/go ]; do usleep 50000; done; echo $0 2; echo $0 3"
     words = ("exec", "guest", "--", "sh", "-c", script)
     with started(system, *words, "a") as one, started(system, *words, "b") as two:
         assert one.stdout is not None and two.stdout is not None
-        began = time.monotonic()
-        assert (one.stdout.readline(), two.stdout.readline()) == (b"a 1\n", b"b 1\n")
-        assert time.monotonic() - began < 2.5, "output comes before the end"
+        assert (one.stdout.readline(), two.stdout.readline()) == (b"a 1\n", b"b 1\n"), "it comes before the end"
+        system.sh("guest", "touch /run/go")
         assert (one.stdout.read(), two.stdout.read()) == (b"a 2\na 3\n", b"b 2\nb 3\n")
         assert (one.wait(60), two.wait(60)) == (0, 0)
 
@@ -135,7 +146,7 @@ def interrupted(system: System) -> None:
 
 def program_and_daemon(system: System) -> None:
     """One that is followed and one that was left alone go on without us, and are found again."""
-    before = system.sh("guest", OPEN)
+    before = at_rest(system)
     left = system.ok("exec", "--detach", "guest", "--", "sh", "-c", "sleep 1; echo left; exit 7").strip()
     with started(system, "exec", "guest", "--", "sh", "-c", "echo one; sleep 3; echo two; exit 5") as process:
         assert process.stdout is not None and process.stdout.readline() == b"one\n"
@@ -156,14 +167,14 @@ def program_and_daemon(system: System) -> None:
     endless = system.ok("exec", "--detach", "guest", "--", "sleep", "4321").strip()
     system.restart()
     system.ok("exec", "--kill", endless, "guest")
-    assert system.sh("guest", "ls /tmp; pidof sleep || true") == ""
+    wait_until(lambda: system.sh("guest", "ls /tmp; pidof sleep || true") == "", 60, "nothing left in the guest")
 
 
 def copies(system: System, tmp_path: Path) -> None:
     there, back = tmp_path / "there", tmp_path / "back"
     there.write_bytes(content := random.Random(2).randbytes(2_000_003))
     there.chmod(0o751)
-    before = system.sh("guest", OPEN)
+    before = at_rest(system)
     said = system.cli("guest", "cp", str(there), "guest:/root/a 'b' $(c)")
     assert (said.code, "SHA-256 compared" in said.err) == (0, True), said
     back.symlink_to(there)
@@ -184,7 +195,7 @@ def copies(system: System, tmp_path: Path) -> None:
     ):
         done = system.cli("guest", "cp", *words)
         assert (done.code, why in done.err) == (1, True), done
-    assert (system.sh("guest", OPEN), system.sh("guest", PARTIAL)) == (before, "0")
+    tidy(system, before, "copies that were refused")
 
 
 def full_disks(system: System, tmp_path: Path) -> None:
@@ -219,14 +230,12 @@ def tidy(system: System, before: str, what: str) -> None:
 def copies_that_break(system: System, tmp_path: Path) -> None:
     """Client and daemon killed in the middle, and others who want the agent meanwhile."""
     large = tmp_path / "large"
-    large.write_bytes(random.Random(3).randbytes(12 << 20))
-    before = system.sh("guest", OPEN)
+    large.write_bytes(random.Random(3).randbytes(40 << 20))
+    before = at_rest(system)
     with started(system, "guest", "cp", str(large), "guest:/root/large") as process:
         wait_until(lambda: system.sh("guest", PARTIAL) == "1", 60, "a copy under way")
-        began = time.monotonic()
-        system.ok("agent", "guest", "guest-ping")
-        assert time.monotonic() - began < 1.5, "a copy leaves room for others"
-        assert process.poll() is None
+        assert system.guest("guest", "true").code == 0
+        assert process.poll() is None, "a copy leaves room for others"
         process.kill()
     tidy(system, before, "the client's death")
     with started(system, "guest", "cp", str(large), "guest:/root/large") as process:
@@ -246,13 +255,14 @@ def copies_that_break(system: System, tmp_path: Path) -> None:
 
 
 def frozen_and_thawed(system: System) -> None:
-    assert system.ok("guest", "freeze", "guest", "--timeout", "30s").startswith("guest frozen until 20")
+    assert system.ok("guest", "freeze", "guest", "--timeout", "120s").startswith("guest frozen until 20")
     assert frozen(system) == "frozen", "at once"
-    assert len(guardians(system)) == 1
+    wait_until(lambda: len(guardians(system)) == 1, 60, "the process beside us")
     assert "frozen" in system.cli("exec", "guest", "--", "true").err
     assert system.ok("guest", "freeze-status", "guest").startswith("guest frozen")
     system.ok("guest", "thaw", "guest")
-    assert (frozen(system), guardians(system)) == ("", [])
+    assert frozen(system) == ""
+    wait_until(lambda: not guardians(system), 60, "nobody waits any more")
     system.sh("guest", "echo x > /mnt/x; sync")
     system.ok("guest", "freeze", "guest", "--timeout", "1s")
     wait_until(lambda: not frozen(system) and not guardians(system), 60, "the deadline")
@@ -261,16 +271,16 @@ def frozen_and_thawed(system: System) -> None:
 
 def frozen_and_daemon(system: System) -> None:
     """Without a daemon the guest is thawed in time; a daemon that is there earlier does it."""
-    system.ok("guest", "freeze", "guest", "--timeout", "2s")
     began = time.monotonic()
+    system.ok("guest", "freeze", "guest", "--timeout", "6s")
     system.kill()
     assert len(guardians(system)) == 1
     wait_until(lambda: not guardians(system), 60, "the process beside us did it")
-    assert 1.5 < time.monotonic() - began < 5
+    assert 6 <= time.monotonic() - began < 30
     system.start()
     system.wait_agent("guest", 60)
     assert system.ok("guest", "freeze-status", "guest") == "guest thawed\n"
-    system.ok("guest", "freeze", "guest", "--timeout", "4s")
+    system.ok("guest", "freeze", "guest", "--timeout", "15s")
     system.kill()
     system.start()
     assert system.ok("guest", "freeze-status", "guest").startswith("guest frozen until")
@@ -289,11 +299,11 @@ def everything_and_qemu(system: System, tmp_path: Path) -> None:
         assert program.stdout is not None and program.stdout.readline() == b"on\n"
         wait_until(lambda: system.sh("guest", PARTIAL) == "1", 60, "a copy under way")
         for _ in range(2):
-            system.ok("guest", "freeze", "guest", "--timeout", "60s")
+            system.ok("guest", "freeze", "guest", "--timeout", "300s")
             time.sleep(0.5)
             assert (program.poll(), copy.poll()) == (None, None)
             system.ok("guest", "thaw", "guest")
-        system.ok("guest", "freeze", "guest", "--timeout", "60s")
+        system.ok("guest", "freeze", "guest", "--timeout", "300s")
         os.kill(system.qemu("guest"), signal.SIGKILL)
         assert (program.wait(60), copy.wait(60)) == (1, 1)
         assert program.stderr is not None and b"guest agent" in program.stderr.read()

@@ -66,7 +66,7 @@ def one_round(system: System, ledger: Ledger, reference: str, chance: random.Ran
     system.kill()
     busy.end()
     helpers = ("skopeo", "qemu-img", "setfacl")
-    wait_until(lambda: not helpers_of(system, helpers), 3, "helpers die with their daemon")
+    wait_until(lambda: not helpers_of(system, helpers), 10, "helpers die with their daemon")
     kills = 1 + kill_during_start(system, chance)
     unharmed = {name: at for name, at in before.items() if name not in ledger.touched}
     qemus = system.qemus()

@@ -100,7 +100,7 @@ def clock(system: System) -> None:
     time.sleep(3)
     began = time.monotonic()
     system.ok("unpause", "m")
-    assert time.monotonic() - began < 2, "nobody waits for the clock"
+    assert time.monotonic() - began < 9, "nobody waits for the clock"
 
     def late() -> float:
         return abs(time.time() - float(system.sh("m", "date +%s")))

@@ -48,7 +48,7 @@ TO_MONITOR = (
     ("pause", "g"),
 )
 STDIN = {"set-password": b"secret\n", "ssh-keys": f"{KEY}\n".encode()}
-PROMPTLY = 15.0
+PROMPTLY = 25.0
 """Seconds: a command's own patience with QEMU is 30."""
 SHIFT, A, B = 42, 30, 48
 """Linux' numbers of keys."""
@@ -272,7 +272,7 @@ def pause_and_daemon(system: System) -> None:
 def clock_and_daemon(system: System) -> None:
     """The daemon lets the guest go on and dies before it has set its clock: the next one does."""
     # Not before this very script is answered.
-    mute = "usleep 400000; kill -STOP $(pidof qemu-ga); sleep 4; kill -CONT $(pidof qemu-ga)"
+    mute = "usleep 400000; kill -STOP $(pidof qemu-ga); sleep 8; kill -CONT $(pidof qemu-ga)"
     system.sh("g", f"({mute}) >/dev/null 2>&1 </dev/null &")
     ping = ("agent", "g", "guest-ping", "--timeout", "300ms")
     wait_until(lambda: "AgentTimeout" in system.cli(*ping).err, 60, lambda: system.cli(*ping))
@@ -303,7 +303,7 @@ def keys_and_daemon(system: System) -> None:
         return [(code, value) for kind, code, value in events if kind == 1 and value in (0, 1)]
 
     with commands(system) as asked:
-        asked.start("send-keys", "g", "shift-a", "b", "--hold-time", "3000")
+        asked.start("send-keys", "g", "shift-a", "b", "--hold-time", "10000")
         wait_until(lambda: {(SHIFT, 1), (A, 1)} <= set(pressed()), 60, "the keys are down")
         system.kill()
         asked.all_fail()

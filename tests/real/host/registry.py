@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import time
 import urllib.error
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from solovirt.kit import json
 from solovirt.kit.json import Json
+from tests.support.web import free_port
 from tests.unit.host.images.fakes import OCI, Registry
 
 USER, PASSWORD = "joe", "hunter2"
@@ -79,7 +79,7 @@ def _write_layout(layout: Path, made: Registry, digest: str, index: bool) -> Non
 @contextlib.contextmanager
 def serving(root: Path, *, protected: bool = False) -> Iterator[RealRegistry]:
     root.mkdir(parents=True, exist_ok=True)
-    port = _free_port()
+    port = free_port()
     (root / "htpasswd").write_text(_HTPASSWD)
     config = _CONFIG + (_AUTH if protected else "")
     (root / "config.yml").write_text(config.format(root=root, port=port))
@@ -100,15 +100,8 @@ def serving(root: Path, *, protected: bool = False) -> Iterator[RealRegistry]:
         process.wait(timeout=30)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/", timeout=5).close()

@@ -152,11 +152,13 @@ async def test_a_host_disk_behind_a_closed_directory_is_told(paths: Paths) -> No
 
 
 def asleep(uid: int) -> subprocess.Popen[bytes]:
-    """A process of a machine's user that nobody waits for."""
+    """A process of a machine's user that nobody waits for; it is that user's by now."""
     words = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "sleep", "60"]
     started = subprocess.Popen(words)
-    deadline = time.monotonic() + 5
-    while uid not in access.live_users() and time.monotonic() < deadline:
+    deadline = time.monotonic() + 60
+    status = Path(f"/proc/{started.pid}/status")
+    while not {"Name:\tsleep", "\t".join(["Uid:", *[str(uid)] * 4])} <= set(status.read_text().splitlines()):
+        assert time.monotonic() < deadline, status.read_text()
         time.sleep(0.01)
     return started
 

@@ -186,7 +186,7 @@ def start_and_kill(root: Path, name: str, seconds: float) -> None:
         time.sleep(seconds)
         puller.send_signal(signal.SIGKILL)
         puller.wait(timeout=30)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while any(str(root).encode() in line for line in command_lines(b"skopeo")):
         assert time.monotonic() < deadline, "skopeo outlived the daemon"
         time.sleep(0.02)

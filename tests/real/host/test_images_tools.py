@@ -28,7 +28,7 @@ async def test_too_slow_and_too_talkative() -> None:
         await run("sleep", ["60"], timeout=0.1)
     with pytest.raises(HostError, match="more than 1000 bytes"):
         await run("yes", [], timeout=30, max_stdout=1000)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
 
 
 async def test_errors_are_kept_from_their_end() -> None:
@@ -87,7 +87,14 @@ def test_a_killed_parent_takes_its_child_along(tmp_path: Path) -> None:
             time.sleep(0.01)
         parent.kill()
     child = Path("/proc", (tmp_path / "pid").read_text().strip())
-    deadline = time.monotonic() + 5
-    while child.exists() and b"sleep" in (child / "cmdline").read_bytes():
+
+    def lives() -> bool:
+        try:
+            return b"sleep" in (child / "cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
+    deadline = time.monotonic() + 30
+    while lives():
         assert time.monotonic() < deadline, "the child outlived its parent"
         time.sleep(0.01)

@@ -31,7 +31,7 @@ async def test_the_verdict_comes_in_time_and_is_remembered(tmp_path: Path) -> No
     assert first.accel in {"kvm", "tcg"}
     assert first.reason
     assert first.accel == "kvm" or first.hint
-    assert took < 10
+    assert took < 30
     if (tmp_path / "kvm.json").exists():
         assert again == first
 

@@ -54,7 +54,7 @@ async def region_of(instance: Instance) -> Region:
 async def resize(instance: Instance, size: int) -> list[int]:
     steps: list[int] = []
     region = await region_of(instance)
-    assert await memorydevices.resize(instance, region, size, patience=10, progress=steps.append) == size
+    assert await memorydevices.resize(instance, region, size, patience=60, progress=steps.append) == size
     return steps
 
 
@@ -74,7 +74,11 @@ async def test_a_guest_that_grows_and_shrinks(instance: Instance) -> None:
     assert (memory.base, memory.plugged, memory.dimms) == (256 * MIB, 256 * MIB, ())
     region = await region_of(instance)
     assert (region.device, region.size, region.maximum, region.block) == ("grows", 0, 1 << 30, 2 * MIB)
-    assert await memorydevices.driven(instance, region.device) is True
+
+    async def driven() -> bool:
+        return await memorydevices.driven(instance, region.device) is True
+
+    assert await poll(driven, 60)
     before = await memorydevices.blocks(instance)
     assert before is not None and (before.size, before.online) == (BLOCK, 256 * MIB)
 
@@ -85,7 +89,7 @@ async def test_a_guest_that_grows_and_shrinks(instance: Instance) -> None:
     await wait_online(instance, before.online + 3 * BLOCK)
     await resize(instance, 0)
 
-    assert await memorydevices.plug(instance, dimm(2 * BLOCK), timeout=10)
+    assert await memorydevices.plug(instance, dimm(2 * BLOCK), timeout=60)
     (plugged,) = (await memorydevices.read(instance)).dimms
     assert (plugged.device, plugged.size, plugged.slot, plugged.backend) == ("dimm0", 2 * BLOCK, 0, "mem0")
     await offline(instance, plugged)
@@ -96,9 +100,13 @@ async def test_a_guest_that_grows_and_shrinks(instance: Instance) -> None:
     for _ in range(ROUNDS):
         await resize(instance, BLOCK)
         await resize(instance, 0)
-        assert await memorydevices.plug(instance, dimm(BLOCK), timeout=10)
+        assert await memorydevices.plug(instance, dimm(BLOCK), timeout=60)
         await plugging.unplug(instance, "dimm0", dimm(0).after)
-    assert await left(instance) == untouched
+
+    async def same() -> bool:
+        return await left(instance) == untouched
+
+    assert await poll(same, 30), (await left(instance), untouched)
     await wait_online(instance, before.online)
 
 
@@ -107,7 +115,7 @@ async def wait_online(instance: Instance, size: int) -> None:
         found = await memorydevices.blocks(instance)
         return found is not None and found.online == size
 
-    assert await poll(enough, 10)
+    assert await poll(enough, 60)
 
 
 async def offline(instance: Instance, dimm: Dimm) -> None:

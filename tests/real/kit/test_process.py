@@ -11,6 +11,7 @@ import pytest
 
 from solovirt.host.memlock import may_lock
 from solovirt.kit.process import Child, describe_exit, spawn
+from tests.support import descriptors
 
 pytestmark = pytest.mark.real
 
@@ -74,10 +75,10 @@ async def test_memory_that_may_be_locked(out: int) -> None:
 
 
 async def test_a_program_that_is_not_there(out: int) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors.count()
     with pytest.raises(FileNotFoundError):
         spawn(["/nonexistent"], cwd=Path("/"), stdout=out, stderr=out)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert descriptors.count() == before
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -111,9 +112,9 @@ async def test_released_process_goes_on(out: int) -> None:
 
 
 async def test_no_descriptor_is_left_open(out: int) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors.count()
     await asyncio.gather(*(start(out, "true").wait() for _ in range(5)))
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert descriptors.count() == before
 
 
 def test_describe_exit() -> None:

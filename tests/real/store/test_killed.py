@@ -107,7 +107,10 @@ async def test_kill_nine_loses_nothing_that_was_acknowledged(tmp_path: Path) -> 
     source = random.Random(seed)
     database = tmp_path / "state" / "solovirt.db"
     account = Account()
-    for round_number in range(KILLS):
+    round_number = 0
+    # A slow disk acknowledges less between two kills.
+    while round_number < KILLS or (account.acknowledged <= 10 * KILLS and round_number < 10 * KILLS):
+        round_number += 1
         _run_and_kill(database, seed + 1000 * round_number, source, account)
         await _check(database, account)
     print(f"\n{KILLS} kills, seed {seed}: {account.acknowledged} acknowledged writes, revision {account.revision}")

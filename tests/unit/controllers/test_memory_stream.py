@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import cast
 
 import pytest
@@ -14,6 +13,7 @@ from solovirt.hypervisor.model import RunState
 from solovirt.kit.aio import TaskSet
 from solovirt.kit.errors import BadRequest, GuestError
 from solovirt.kit.json import JsonObject
+from tests.support import descriptors
 from tests.support.fakeqemu import FakeQemu
 
 NAME = "solovirt-dump"
@@ -30,10 +30,10 @@ async def qemu(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeQemu]:
     made = FakeQemu()
     made.replies["query-dump-guest-memory-capability"] = {"formats": ["elf"]}
     made.replies["query-dump"] = state("none")
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = descriptors.count()
     yield made
     made.close()
-    assert len(list(Path("/proc/self/fd").iterdir())) == before, "a pipe is left open"
+    assert descriptors.count() == before, "a pipe is left open"
 
 
 @pytest.fixture

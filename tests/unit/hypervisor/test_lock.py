@@ -8,6 +8,7 @@ import pytest
 
 from solovirt.hypervisor import lock
 from solovirt.kit.errors import HostError
+from tests.support import descriptors
 
 
 @pytest.fixture
@@ -70,8 +71,8 @@ def test_directory_must_be_one(tmp_path: Path) -> None:
 def test_no_descriptor_is_left_open(tmp_path: Path, directory: int) -> None:
     held = lock.take(directory)
     assert held is not None
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors.count()
     assert lock.is_held(tmp_path)
     assert lock.take(directory) is None
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert descriptors.count() == before
     os.close(held)

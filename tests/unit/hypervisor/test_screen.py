@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import cast
 
 import pytest
@@ -13,6 +12,7 @@ from solovirt.hypervisor.instance import Instance
 from solovirt.hypervisor.model import RunState
 from solovirt.kit.errors import GuestError, TimedOut
 from solovirt.kit.json import Json, JsonObject
+from tests.support import descriptors
 from tests.support.fakeqemu import FakeQemu
 
 PPM = b"P6\n2 1\n255\n" + bytes(6)
@@ -21,10 +21,10 @@ PPM = b"P6\n2 1\n255\n" + bytes(6)
 @pytest.fixture
 def qemu() -> Iterator[FakeQemu]:
     made = FakeQemu()
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = descriptors.count()
     yield made
     made.close()
-    assert len(list(Path("/proc/self/fd").iterdir())) <= before, "a descriptor is left open"
+    assert descriptors.count() <= before, "a descriptor is left open"
 
 
 def shows(qemu: FakeQemu, data: bytes) -> None:

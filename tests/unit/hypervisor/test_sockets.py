@@ -12,6 +12,7 @@ import pytest
 from solovirt.host.model.bindings import Sockets
 from solovirt.hypervisor import sockets
 from solovirt.kit.errors import HostError
+from tests.support import descriptors
 
 
 @pytest.fixture
@@ -86,12 +87,12 @@ def test_what_is_not_there_or_dead_is_an_os_error(folder: Path) -> None:
 
 
 def test_no_descriptor_is_left_open(folder: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors.count()
     (folder / "file").touch()
     for name in ("file", "missing"):
         with pytest.raises((HostError, OSError)):
             connect(folder / name)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert descriptors.count() == before
 
 
 def test_remove_all_takes_only_sockets(folder: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from solovirt.kit import nolinks
+from tests.support import descriptors
 
 
 @pytest.fixture
@@ -26,12 +27,12 @@ def test_a_plain_path(tree: Path) -> None:
 
 
 def test_a_link_on_the_way_is_named(tree: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors.count()
     for path, place in (("link/b/file", "link"), ("a/none/file", "a/none"), ("a/b/file/x", "a/b/file")):
         with pytest.raises(OSError) as caught:
             nolinks.open_path(f"{tree}/{path}")
         assert caught.value.filename == f"{tree}/{place}"
-    assert len(os.listdir("/proc/self/fd")) == before, "nothing stays open"
+    assert descriptors.count() == before, "nothing stays open"
 
 
 def test_a_link_at_the_end_is_the_link(tree: Path) -> None:

@@ -110,10 +110,7 @@ def test_hotplugged_memory_cpu_disk_and_nic_are_put_to_use(tiny: TinyImage, tmp_
 
         guest.qmp.call("object-add", qom_type="memory-backend-ram", id="m1", size=128 << 20)
         guest.qmp.call("device_add", driver="pc-dimm", id="d1", memdev="m1")
-        guest.qmp.send(
-            "device_add", {"driver": "max-x86_64-cpu", "id": "c1", "socket-id": 1, "core-id": 0, "thread-id": 0}
-        )
-        assert "return" in (guest.qmp.receive(10) or {})
+        guest.qmp.call("device_add", driver="max-x86_64-cpu", id="c1", socket_id=1, core_id=0, thread_id=0)
         guest.qmp.call("device_add", driver="virtio-blk-pci", id="b1", drive="extra", bus="port1")
         guest.qmp.call("device_add", driver="virtio-net-pci", id="n1", netdev="net", bus="port2")
 
@@ -140,7 +137,7 @@ def test_the_agent_shuts_the_guest_down(tiny: TinyImage, mode: str) -> None:
         guest.agent.send("guest-shutdown", {"mode": mode})
 
         reasons = []
-        while (message := guest.qmp.receive(60)) is not None:
+        while (message := guest.qmp.receive(tinyguest.PATIENCE)) is not None:
             if message.get("event") == "SHUTDOWN":
                 data = message["data"]
                 assert isinstance(data, dict)
