@@ -11,7 +11,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from solovirt.api import registry
+from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
+from solovirt.compile.options import Machine
 from solovirt.controllers.jobs import Jobs
 from solovirt.controllers.site import Key, Site
 from solovirt.controllers.vmi import status
@@ -62,7 +64,7 @@ class Starter:
         self._unplaced: dict[str, Key] = {}
         self._write = write
         self._keys: dict[str, Key] = {}
-        self._jobs: Jobs[str, Prepared] = Jobs(lambda uid: wake(self._keys[uid]))
+        self._jobs: Jobs[str, tuple[VirtualMachineInstanceSpec, Prepared]] = Jobs(lambda uid: wake(self._keys[uid]))
         self._troubles: dict[str, _Trouble] = {}
         self.waiting: dict[str, set[str]] = {}
         self.queue: SerialQueues[Key] | None = None
@@ -73,21 +75,10 @@ class Starter:
         self._keys[uid] = key
         if await self._held_up(vmi):
             return None
-        job = self._jobs.get(uid)
-        if job is None:
-            if await self._still_in_trouble(vmi):
-                return None
-            job = self._jobs.start(uid, self._launcher.prepare(vmi))
-        done, _ = await asyncio.wait({job}, timeout=PATIENCE)
-        if not done:
-            await self._write(vmi, lambda found: status.wait(found.status, status.SCHEDULING, "", "", self._now()))
+        found = await self._prepared(vmi)
+        if found is None:
             return None
-        try:
-            prepared = self._jobs.take(uid)
-            machine = self._launcher.compile(vmi, prepared)
-        except SolovirtError as error:
-            await self._failed(vmi, error)
-            return None
+        prepared, machine = found
         self._troubles.pop(uid, None)
 
         async def announce() -> None:
@@ -98,6 +89,33 @@ class Starter:
         except (HostError, TimedOut) as error:
             await self._launch_failed(vmi, error)
             return None
+
+    async def _prepared(self, vmi: VirtualMachineInstance) -> tuple[Prepared, Machine] | None:
+        """Everything that is needed to start it; None while it is not there."""
+        uid, key = vmi.metadata.uid, _key(vmi)
+        job = self._jobs.get(uid)
+        if job is None:
+            if await self._still_in_trouble(vmi):
+                return None
+            job = self._jobs.start(uid, self._prepare(vmi))
+        done, _ = await asyncio.wait({job}, timeout=PATIENCE)
+        if not done:
+            await self._write(vmi, lambda found: status.wait(found.status, status.SCHEDULING, "", "", self._now()))
+            return None
+        try:
+            spec, prepared = self._jobs.take(uid)
+            if spec != vmi.spec:
+                # It changed meanwhile. What was fetched is there; the rest is done again.
+                self._wake(key)
+                return None
+            return prepared, self._launcher.compile(vmi, prepared)
+        except SolovirtError as error:
+            await self._failed(vmi, error)
+            return None
+
+    async def _prepare(self, vmi: VirtualMachineInstance) -> tuple[VirtualMachineInstanceSpec, Prepared]:
+        """With the spec for which it is."""
+        return vmi.spec, await self._launcher.prepare(vmi)
 
     async def _held_up(self, vmi: VirtualMachineInstance) -> bool:
         """Whether it waits for other objects, or for a place on this host."""
