@@ -57,7 +57,7 @@ def storage(draw: st.DrawFn) -> tuple[list[Json], list[Json], list[Json]]:
         volumes.append({"name": name, source: draw(left.get(source, SOURCES[source]))})
         if source in _SHARED and draw(st.integers(0, 4)) == 0:
             filesystems.append({"name": name, "virtiofs": {}})
-        elif draw(st.integers(0, 9)):
+        elif source == "downwardMetrics" or draw(st.integers(0, 9)):
             disks.append(draw(_disk(name, source, number + 1)))
     if draw(st.integers(0, 5)) == 0:
         disks.append({"name": "tray", "cdrom": draw(_cdrom)})
@@ -90,6 +90,8 @@ def _disk(draw: st.DrawFn, name: str, source: str, order: int) -> JsonObject:
     if source in _OVERLAYS:
         disk.pop("shareable", None)
     kind = draw(st.sampled_from(["disk", "disk", "disk", "cdrom", "lun", "none"]))
+    if source == "downwardMetrics":
+        return {**disk, "disk": {"bus": "virtio"}}
     if kind == "disk":
         disk["disk"] = draw(
             fields({"bus": st.sampled_from(["virtio", "virtio", "scsi", "sata", "usb"])}, optional={"readonly": flag})

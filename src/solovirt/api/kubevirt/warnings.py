@@ -5,6 +5,7 @@ portable, and what it warns of itself.
 from __future__ import annotations
 
 from solovirt.api.kubevirt.spec.instance import VirtualMachineInstanceSpec
+from solovirt.api.kubevirt.validation.disks import LUN_VOLUMES
 from solovirt.api.kubevirt.virtualmachine import VirtualMachine
 from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
 from solovirt.kit.base64text import decoded_base64
@@ -44,7 +45,16 @@ def spec_warnings(spec: VirtualMachineInstanceSpec, field: str) -> list[str]:
                 if _size(plain, encoded) > INLINE_MAX:
                     text = f"{place} {kind} exceeds {INLINE_MAX} bytes"
                     found.append(f"{text}: KubeVirt refuses it, and wants it in a {instead}")
-    return found + _absent(spec, field)
+    return found + _luns(spec, field) + _absent(spec, field)
+
+
+def _luns(spec: VirtualMachineInstanceSpec, field: str) -> list[str]:
+    devices = {volume.name for volume in spec.volumes if volume.host_disk is not None}
+    return [
+        f"{field}.domain.devices.disks[{index}].lun {LUN_VOLUMES} So says KubeVirt; here it may be a hostDisk, too"
+        for index, disk in enumerate(spec.domain.devices.disks)
+        if disk.lun is not None and disk.name in devices
+    ]
 
 
 def _absent(spec: VirtualMachineInstanceSpec, field: str) -> list[str]:

@@ -59,3 +59,16 @@ def test_running_is_deprecated(running: bool) -> None:
     assert VIRTUAL_MACHINES.warn(vm) == ["spec.running is deprecated, please use spec.runStrategy instead."]
     vm.spec.running = None
     assert VIRTUAL_MACHINES.warn(vm) == []
+
+
+def test_a_device_of_the_host_as_a_lun() -> None:
+    changes: dict[str, object] = {
+        "spec.domain.devices.disks[0]": {"name": "root", "lun": {}},
+        "spec.volumes[0]": {"name": "root", "hostDisk": {"path": "/dev/sdz", "type": "Disk"}},
+    }
+    lun = decode(VIRTUAL_MACHINE_INSTANCES, changed(VMI, changes)).object
+    [text] = VIRTUAL_MACHINE_INSTANCES.warn(lun)
+    refusal = "can only be mapped to a DataVolume or PersistentVolumeClaim volume."
+    assert text.startswith(f"spec.domain.devices.disks[0].lun {refusal} So says KubeVirt")
+    lun.spec.volumes[0].host_disk = None
+    assert VIRTUAL_MACHINE_INSTANCES.warn(lun) == []

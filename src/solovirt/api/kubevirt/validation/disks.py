@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from solovirt.api.causes import INVALID, NOT_SUPPORTED, Causes
+from solovirt.api.causes import INVALID, NOT_SUPPORTED, REQUIRED, Causes
 from solovirt.api.kubevirt.defaulting.storage import DISK_BUS
 from solovirt.api.kubevirt.spec.disks import BlockSize, CustomBlockSize, Disk
 from solovirt.api.kubevirt.spec.instance import Domain, VirtualMachineInstanceSpec
+from solovirt.api.kubevirt.spec.sources import Volume
 from solovirt.api.kubevirt.validation.devices import check_boot_order_value, check_count, check_same_names
 from solovirt.api.kubevirt.validation.text import check_printable, check_serial, is_pci_address
 from solovirt.kit.names import label_problem
@@ -17,6 +18,7 @@ IO_MODES = ("", "native", "threads")
 ERROR_POLICIES = ("", "stop", "ignore", "report", "enospace")
 IO_THREADS_POLICIES = ("", "shared", "auto", "supplementalPool")
 MAX_POOL = 1024
+LUN_VOLUMES = "can only be mapped to a DataVolume or PersistentVolumeClaim volume."
 SATA_PORTS = 6
 """Of the chipset: a disk or CD-ROM each."""
 _MAX_TAG = 256
@@ -29,10 +31,13 @@ def check_disks(causes: Causes, spec: VirtualMachineInstanceSpec, field: str) ->
     place = f"{field}.domain.devices.disks"
     check_count(causes, disks, place, MAX_DISKS)
     check_same_names(causes, [disk.name for disk in disks], place)
-    volumes = {volume.name for volume in spec.volumes}
+    volumes = {volume.name: volume for volume in spec.volumes}
     for index, disk in enumerate(disks):
         _check_disk(causes, disk, f"{place}[{index}]")
-        if disk.name not in volumes and disk.cdrom is None:
+        volume = volumes.get(disk.name)
+        if volume is not None:
+            _check_mapping(causes, disk, volume, f"{place}[{index}]")
+        elif disk.cdrom is None:
             name = f"{place}[{index}].name"
             causes.add(INVALID, name, f"{name} '{disk.name}' not found.")
     _check_sata_ports(causes, spec, place)
@@ -68,6 +73,26 @@ def _check_disk(causes: Causes, disk: Disk, field: str) -> None:
     _check_target(causes, disk, field)
     if disk.block_size is not None:
         _check_block_size(causes, disk.block_size, _target(disk)[1] or DISK_BUS, f"{field}.blockSize")
+
+
+def _check_mapping(causes: Causes, disk: Disk, volume: Volume, field: str) -> None:
+    """A device of the host may be a LUN, too: KubeVirt's refusal of it is told as a warning."""
+    if disk.lun is not None and not (_is_claim(volume) or volume.host_disk is not None):
+        causes.add(INVALID, f"{field}.lun", f"{field}.lun {LUN_VOLUMES}")
+    if volume.downward_metrics is None:
+        return
+    if disk.disk is None:
+        text = f"DownwardMetrics volume must be mapped to a disk, but disk is not set on {field}.disk."
+        causes.add(REQUIRED, f"{field}.disk", text)
+    elif (disk.disk.bus or DISK_BUS) != "virtio":
+        place, bus = f"{field}.disk.bus", disk.disk.bus or DISK_BUS
+        text = f"DownwardMetrics volume must be mapped to virtio bus, but {place} is set to {bus!r}"
+        causes.add(INVALID, place, text)
+
+
+def _is_claim(volume: Volume) -> bool:
+    """Whether a claim is behind this volume."""
+    return volume.persistent_volume_claim is not None or volume.data_volume is not None
 
 
 def _target(disk: Disk) -> tuple[str, str]:

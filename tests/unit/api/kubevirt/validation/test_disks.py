@@ -6,6 +6,9 @@ from ...samples import REMOVED, only, spec_causes
 
 P = "spec.domain.devices"
 DISK, CDROM = "domain.devices.disks[0]", "domain.devices.disks[1]"
+CLAIM = {"name": "root", "persistentVolumeClaim": {"claimName": "root"}}
+LUN = {f"{DISK}.disk": REMOVED, f"{DISK}.lun": {"bus": "scsi"}}
+METRICS = {"name": "root", "downwardMetrics": {}}
 
 
 @pytest.mark.parametrize(
@@ -17,7 +20,10 @@ DISK, CDROM = "domain.devices.disks[0]", "domain.devices.disks[1]"
         {f"{DISK}.disk.pciAddress": "0000:81:01.0"},
         {"domain.devices.disks[2]": {"name": "empty", "cdrom": {}}},
         {f"{CDROM}.cdrom.readonly": False},
-        {f"{DISK}.disk": REMOVED, f"{DISK}.lun": {"bus": "scsi", "readonly": True, "reservation": True}},
+        {**LUN, f"{DISK}.lun.readonly": True, f"{DISK}.lun.reservation": True, "volumes[0]": CLAIM},
+        {**LUN, "volumes[0]": {"name": "root", "dataVolume": {"name": "root"}}},
+        {**LUN, "volumes[0]": {"name": "root", "hostDisk": {"path": "/dev/sdz", "type": "Disk"}}},
+        {"volumes[0]": METRICS},
         {f"{DISK}.errorPolicy": "enospace", f"{DISK}.shareable": True, f"{DISK}.tag": "data"},
         {f"{DISK}.blockSize": {"custom": {"logical": 512, "physical": 4096, "discardGranularity": 1024}}},
         {f"{DISK}.blockSize": {"custom": {"logical": 4096, "physical": 4096}, "matchVolume": {"enabled": False}}},
@@ -76,7 +82,26 @@ def test_good_ones(changes: dict[str, object]) -> None:
         ),
         ({f"{DISK}.changedBlockTracking": True}, f"{P}.disks[0].changedBlockTracking", "for VM backups only"),
         ({f"{DISK}.tag": "a\nb"}, f"{P}.disks[0].tag", "control characters"),
-        ({f"{DISK}.lun": {"bus": "scsi"}}, f"{P}.disks[0]", "can only have a single target type defined"),
+        (
+            {f"{DISK}.lun": {"bus": "scsi"}, "volumes[0]": CLAIM},
+            f"{P}.disks[0]",
+            "can only have a single target type defined",
+        ),
+        (
+            LUN,
+            f"{P}.disks[0].lun",
+            f"{P}.disks[0].lun can only be mapped to a DataVolume or PersistentVolumeClaim volume.",
+        ),
+        (
+            {f"{DISK}.disk": REMOVED, f"{DISK}.cdrom": {}, "volumes[0]": METRICS},
+            f"{P}.disks[0].disk",
+            f"DownwardMetrics volume must be mapped to a disk, but disk is not set on {P}.disks[0].disk.",
+        ),
+        (
+            {f"{DISK}.disk": {}, "volumes[0]": METRICS},
+            f"{P}.disks[0].disk.bus",
+            f"DownwardMetrics volume must be mapped to virtio bus, but {P}.disks[0].disk.bus is set to 'sata'",
+        ),
         (
             {f"{CDROM}.dedicatedIOThread": True},
             f"{P}.disks[1].dedicatedIOThread",
