@@ -57,7 +57,7 @@ class _Work:
         self._launcher = launcher
         self._present = present
         self._board = Board(update)
-        self._media = Media(update, launcher, self._board, present)
+        self._media = Media(update, launcher, self._board, present, self._forget_size)
         spec = update.vmi.spec
         self._volumes = {volume.name: volume for volume in spec.volumes}
         self._disks = spec.domain.devices.disks

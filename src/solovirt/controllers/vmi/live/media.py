@@ -6,6 +6,8 @@ the spec is what shall be, and a disc is never written.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from solovirt.api.kubevirt.spec.disks import Disk
 from solovirt.api.kubevirt.spec.sources import Volume
 from solovirt.compile.context import device_id
@@ -22,13 +24,21 @@ from solovirt.kit.errors import SolovirtError
 
 
 class Media:
-    """The drives of one machine, as ``present`` has them."""
+    """The drives of one machine, as ``present`` has them. ``forget``: what is remembered of a medium of that name."""
 
-    def __init__(self, update: Update, launcher: Launcher, board: Board, present: Present) -> None:
+    def __init__(
+        self,
+        update: Update,
+        launcher: Launcher,
+        board: Board,
+        present: Present,
+        forget: Callable[[str], Awaitable[None]],
+    ) -> None:
         self._update = update
         self._launcher = launcher
         self._board = board
         self._present = present
+        self._forget = forget
 
     async def apply(self, index: int, disk: Disk, volume: Volume | None) -> int | None:
         """Makes a drive what the spec says. The size of what is in it now and is not remembered yet; else None.
@@ -57,6 +67,8 @@ class Media:
 
     async def _empty(self, name: str, medium: Medium, chain: list[str]) -> None:
         instance, device = self._update.instance, device_id(name)
+        # Or the next daemon would take another medium, put in with its tray still open, for this one.
+        await self._forget(name)
         if medium.node:
             self._board.show(name, DETACHING, "MediumEjected", f"the medium of {name} is taken out")
             if await blocks.eject(instance, device):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from solovirt.hypervisor import blocks
 from solovirt.kit.errors import GuestError
+from solovirt.kit.json import Json, JsonObject
 from tests.unit.controllers.lab import Lab
 from tests.unit.controllers.vmi.live.test_disks import MEDIUM, Bench, bench
 
@@ -51,3 +54,26 @@ async def test_an_empty_drive_is_left_alone(bench: Bench) -> None:
     bench.qemu.drive("ua-cd")
     await bench.look(drive=True)
     assert not [word for word in bench.qemu.commands if word.startswith("blockdev")]
+
+
+async def test_a_daemon_that_dies_before_it_closes_the_tray_of_another_medium(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.qemu.drive("ua-cd")
+    await bench.look(drive=True, medium=MEDIUM)
+    close = bench.qemu._blockdev_close_tray
+
+    def dies(given: JsonObject) -> Json:
+        if bench.qemu.media["ua-cd"]:
+            raise asyncio.CancelledError
+        return close(given)
+
+    monkeypatch.setattr(bench.qemu, "_blockdev_close_tray", dies)
+    with pytest.raises(asyncio.CancelledError):
+        await bench.look(drive=True, medium=MEDIUM.replace("iso", "other"))
+    monkeypatch.undo()
+    assert bench.qemu.open_trays == {"ua-cd"}
+    bench.qemu.nodes["cd-0-format"]["size"] = 3 << 20
+    await bench.look(drive=True, medium=MEDIUM.replace("iso", "other"))
+    assert not bench.qemu.open_trays
+    assert bench.record.sizes == {"cd": 3 << 20}, "the new one's"
