@@ -50,7 +50,7 @@ def test_ends_at_the_deadline(api: FakeApi) -> None:
     api.on("GET", VMS, lambda r: Answer([]) if "watch" in r.query else listed({"a": 1}))
     began = time.monotonic()
     assert {str(s) for s in states(api, 0.1)} == {"{'a': 1}"}
-    assert 0.1 <= time.monotonic() - began < 3
+    assert 0.1 <= time.monotonic() - began < 30
     assert list(states(api, 0)) == [{"a": 1}], "no time to wait is one look"
 
 

@@ -40,6 +40,7 @@ from solovirt.kit.errors import GuestError, HostError, SolovirtError
 from solovirt.kit.json import Json, JsonObject
 from solovirt.kit.paths import Paths
 from solovirt.store.objects import Objects
+from tests.support.waiting import Threads, turns
 
 VMS, VMIS = registry.VIRTUAL_MACHINES, registry.VIRTUAL_MACHINE_INSTANCES
 
@@ -302,6 +303,7 @@ class Lab:
         monkeypatch.setattr(manager_module, "Volumes", self._volumes)
         monkeypatch.setattr(manager_module.claim_files, "Claims", lambda root: FakeClaims(self.host))
         monkeypatch.setattr(manager_module, "Importer", FakeImporter)
+        self.threads = Threads()
         self.concerns: list[Concern] = []
         """What live updates consist of; the real ones would ask a fake machine for its devices."""
         monkeypatch.setattr(vmi_reconciler, "all_concerns", lambda launcher: self.concerns)
@@ -317,6 +319,7 @@ class Lab:
         return Manager(self.paths, self.objects, facts.load("qemu-7.2"), environ={}, clock=self.clock)
 
     async def start(self) -> None:
+        asyncio.get_running_loop().set_default_executor(self.threads)
         await self.manager.start()
         await self.settle()
 
@@ -349,8 +352,11 @@ class Lab:
             for queue in queues:
                 await queue.drain()
             await manager._site.events.flush()
+            await self.threads.rest()
+            await turns()
             await asyncio.sleep(0.003)
             busy = any(queue._ready or queue._active for queue in queues)
+            busy = busy or bool(self.objects._ledger._pending)
             quiet = 0 if busy or self.objects.revision != before else quiet + 1
 
     async def pass_(self, seconds: float) -> None:

@@ -9,6 +9,7 @@ from solovirt.controllers.feeds import follow
 from solovirt.store import watch
 from solovirt.store.objects import Objects
 from solovirt.store.watch import Change
+from tests.support.waiting import until
 from tests.unit.controllers.lab import vm
 
 VMS = registry.VIRTUAL_MACHINES
@@ -26,7 +27,7 @@ async def test_everything_comes_and_a_bad_handler_does_not_end_it(tmp_path: Path
 
     task = asyncio.create_task(follow(store, VMS, handle, lambda: seen.append(("missed", ""))))
     await store.create(VMS, vm(name="b"))
-    await asyncio.sleep(0.01)
+    await until(lambda: len(seen) > 1)
     assert seen == [("ADDED", "a"), ("ADDED", "b")]
     await store.close()
     await task
@@ -47,7 +48,7 @@ async def test_a_feed_that_fell_behind_begins_anew(tmp_path: Path) -> None:
 
     await store.create(VMS, vm(name="a"))
     task = asyncio.create_task(follow(store, VMS, handle, lambda: missed.append(True)))
-    await asyncio.sleep(0.01)
+    await until(lambda: len(seen) > 1)
     assert missed == [True]
     assert seen == ["a", "a"]
     await store.close()

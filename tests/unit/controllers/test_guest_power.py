@@ -15,6 +15,7 @@ from solovirt.hypervisor.happenings import Happenings
 from solovirt.hypervisor.model import RunState
 from solovirt.kit.errors import Conflict, GuestError, TimedOut, Unavailable
 from solovirt.kit.json import Json
+from tests.support.waiting import until
 
 HERE = ("default", "vm")
 Answer = Callable[["Machine"], Awaitable[None]]
@@ -127,7 +128,7 @@ async def test_only_one_at_a_time() -> None:
     machine = Machine(happens())
     used = power(machine)
     first = asyncio.create_task(used.suspend(*HERE, "ram", timeout=5))
-    await asyncio.sleep(0.01)
+    await until(lambda: machine.commands)
     with pytest.raises(Conflict, match="about to be suspended already"):
         await used.suspend(*HERE, "ram", timeout=5)
     machine.happenings.tell("SUSPEND", {})

@@ -10,6 +10,7 @@ from solovirt.api.meta import ObjectMeta
 from solovirt.controllers import adoption
 from solovirt.controllers.site import Site
 from solovirt.controllers.vmi.reconciler import VirtualMachineInstances
+from tests.support.waiting import until
 from tests.unit.controllers.lab import VMIS, VMS, Lab, lone_vmi, vm
 
 
@@ -58,8 +59,8 @@ async def test_news_of_a_machine_wait_until_all_is_found(lab: Lab, monkeypatch: 
 
     async def sweep(site: Site, machines: VirtualMachineInstances) -> None:
         lab.host.tell(lab.host.machine, "unplugged")
+        await until(lambda: len(machines.queue) == 1)
         await asyncio.sleep(0.02)
-        assert len(machines.queue) == 1
         begun.extend(machines.queue._active)
 
     monkeypatch.setattr(adoption, "sweep", sweep)

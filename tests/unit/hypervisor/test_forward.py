@@ -47,7 +47,7 @@ async def test_one_that_hangs_holds_up_no_other() -> None:
     monitor, known = Monitor("", "", HEAD + FORWARD, "", HEAD + second + FORWARD), forward.Forwards()
     async with (
         forward.open_port(monitor, "hostua-default", "10.0.2.2", 80, known) as first,
-        asyncio.timeout(1),
+        asyncio.timeout(60),
         forward.open_port(monitor, "hostua-default", "10.0.2.2", 80, known) as other,
     ):
         assert (first, other) == (40001, 40002)

@@ -143,7 +143,7 @@ def test_an_agent_that_never_ends_costs_no_more_than_its_time(monkeypatch: pytes
     try:
         began = time.monotonic()
         assert not thaw.thawed("/x", 1, 0.2)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
     finally:
         stop.set()
         ours.close()

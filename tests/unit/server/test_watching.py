@@ -6,6 +6,7 @@ from solovirt.server import watching
 from solovirt.server.lifetime import Lifetime
 from solovirt.store.objects import Objects
 from tests.support.asgi import Client
+from tests.support.waiting import until
 from tests.unit.server.manifests import MAPS, TABLE, VMS, created, created_map, vm
 
 LIST = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
@@ -232,7 +233,7 @@ async def test_a_watcher_that_is_too_slow_is_sent_away(
     scope = {**client.scope("http", f"{MAPS}?watch=true", None, {}), "method": "GET"}
     never: asyncio.Queue[dict] = asyncio.Queue()  # type: ignore[type-arg]
     task = asyncio.create_task(client.app(scope, never.get, send))
-    await asyncio.sleep(0.05)
+    await until(lambda: objects._ledger.hub._watches)
     for index in range(6):
         await created_map(client, f"m{index}")
     gate.set()

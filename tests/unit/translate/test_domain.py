@@ -155,7 +155,7 @@ def test_many_losses_take_no_time() -> None:
     began = time.monotonic()
     draft = domain.read(of("".join(f"<x{number}/>" for number in range(50_000))))
     assert len(draft.losses) == 50_000
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_smbios_strings() -> None:

@@ -10,6 +10,7 @@ from solovirt.hypervisor.agent import GuestAgent
 from solovirt.hypervisor.agent_info import Interface, OsInfo
 from solovirt.hypervisor.instance import Instance
 from solovirt.kit.errors import GuestError
+from tests.support.waiting import until
 from tests.unit.controllers.lab import FakeAgent
 
 
@@ -35,7 +36,7 @@ async def test_a_snapshot_comes_when_the_agent_does() -> None:
     machine = Machine()
     monitor.connected(cast(Instance, machine))
     monitor.connected(cast(Instance, machine))
-    await asyncio.sleep(0.01)
+    await until(lambda: told)
     assert told == ["1"]
     snapshot = monitor.snapshot("1")
     assert snapshot is not None
@@ -71,7 +72,7 @@ async def test_an_agent_that_refuses_some_commands_still_tells_the_rest() -> Non
     machine.agent = Grumpy()
     machine.agent.connected = True
     monitor.connected(cast(Instance, machine))
-    await asyncio.sleep(0.01)
+    await until(lambda: told)
     snapshot = monitor.snapshot("1")
     assert snapshot is not None
     assert (snapshot.os, snapshot.freeze) == (None, "frozen")
@@ -89,15 +90,13 @@ async def test_it_is_asked_at_once_when_there_is_news(monkeypatch: pytest.Monkey
     machine = Machine()
     monitor.soon("1")
     monitor.connected(cast(Instance, machine))
-    await asyncio.sleep(0.01)
+    await until(lambda: monitor.snapshot("1"))
     machine.agent.interfaces = nothing  # type: ignore[method-assign]
     await asyncio.sleep(0.02)
     before = monitor.snapshot("1")
     assert before is not None and before.interfaces, "not before its time"
     monitor.soon("1")
-    await asyncio.sleep(0.02)
-    now = monitor.snapshot("1")
-    assert now is not None and now.interfaces == ()
+    await until(lambda: (now := monitor.snapshot("1")) is not None and now.interfaces == ())
     await monitor.close()
 
 

@@ -26,6 +26,7 @@ from solovirt.hypervisor.agent import GuestAgent
 from solovirt.hypervisor.instance import Instance
 from solovirt.kit.errors import GuestError
 from solovirt.kit.json import Json, JsonObject
+from tests.support.waiting import until
 from tests.unit.controllers.lab import VMIS, Lab, lone_vmi
 
 
@@ -98,9 +99,8 @@ async def test_kept_as_the_secrets_are(lab: Lab) -> None:
 
     assert condition() == ("False", "Guest agent is offline")
     lab.host.machine.connect_agent()
-    await asyncio.sleep(0.02)
+    await until(lambda: condition() == ("True", ""))
     await lab.settle()
-    assert condition() == ("True", "")
     commands = lab.host.machine.agent.commands
     assert commands.count("guest-ssh-add-authorized-keys") == commands.count("guest-set-user-password") == 1
 
@@ -110,8 +110,8 @@ async def test_kept_as_the_secrets_are(lab: Lab) -> None:
 
     await lab.objects.modify(registry.SECRETS, "default", "keys", renew)
     await lab.settle()
-    await asyncio.sleep(0.02)
-    assert commands.count("guest-ssh-add-authorized-keys") == 2
+    await until(lambda: commands.count("guest-ssh-add-authorized-keys") == 2)
+    await lab.settle()
     reasons = lab.reasons("VirtualMachineInstance")
     assert "AccessCredentialsSyncFailed" in reasons and "AccessCredentialsSyncSuccess" in reasons
 

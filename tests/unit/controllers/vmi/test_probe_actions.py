@@ -37,7 +37,7 @@ class Server:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(10):
                 self.got += await reader.readuntil(b"\r\n\r\n")
         except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
             pass
@@ -81,7 +81,7 @@ async def test_a_mute_name_server_holds_up_nothing_else(monkeypatch: pytest.Monk
     probe = Probe(tcp_socket=TCPSocketAction(port=80, host="mute.example"))
     attempts = [asyncio.create_task(probe_actions.attempt(probe, target())) for _ in range(40)]
     await asyncio.sleep(0.05)
-    async with asyncio.timeout(0.5):
+    async with asyncio.timeout(5):
         assert await asyncio.to_thread(lambda: "done") == "done"
     assert set(await asyncio.gather(*attempts)) == {"no success within 1 s"}
     answer.set()

@@ -17,6 +17,7 @@ from solovirt.controllers.vmi import reconciler
 from solovirt.hypervisor import logfile
 from solovirt.hypervisor.model import RunState
 from solovirt.kit.errors import HostError
+from tests.support.waiting import until
 from tests.unit.controllers.lab import VMIS, VMS, Lab, lone_vmi, refused
 
 
@@ -56,7 +57,7 @@ async def test_a_lone_vmi_runs(lab: Lab) -> None:
 async def test_the_agent_is_asked_when_it_connects(lab: Lab) -> None:
     await run(lab)
     lab.host.machine.connect_agent()
-    await asyncio.sleep(0.02)
+    await until(lambda: lab.vmi("lone").status.guest_os_info is not None)
     await lab.settle()
     vmi = lab.vmi("lone")
     assert condition(vmi, "AgentConnected") == ("True", "")
@@ -309,9 +310,7 @@ async def test_a_reconciler_that_fails_tells_and_goes_on(
         await run(lab)
         assert "SyncFailed" in lab.reasons()
         assert lab.vmi("lone").status.phase == ""
-    await asyncio.sleep(0.15)
-    await lab.settle()
-    assert lab.vmi("lone").status.phase == "Running"
+    await until(lambda: lab.vmi("lone").status.phase == "Running")
 
 
 async def test_a_watchdog_that_switches_off(lab: Lab) -> None:

@@ -166,7 +166,7 @@ async def test_cancelling_does_not_wait_for_a_silent_server(img: QemuImg, claims
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30
     finally:
         silence.set()
     assert left(claims) == []

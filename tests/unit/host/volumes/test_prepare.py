@@ -232,7 +232,7 @@ async def test_an_error_does_not_wait_for_a_long_pull(house: House) -> None:
         await house.volumes.prepare(
             vmi(container_disk(), Volume(name="b", config_map=ConfigMapSource(name="none"))), house.context
         )
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 async def test_single_errors_keep_their_kind(house: House) -> None:
