@@ -113,7 +113,9 @@ class LiveUpdates:
         machine.done, machine.doing = machine.doing, None
         again = combined(machine.reports).again
         if again is not None:
-            machine.due = time.monotonic() + again
+            later = time.monotonic() + again
+            # What happened while it was under way may be due already.
+            machine.due = later if machine.due is None else min(machine.due, later)
             self._later(uid, again)
         self._jobs.take(uid)
 

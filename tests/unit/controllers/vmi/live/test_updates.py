@@ -146,6 +146,19 @@ async def test_what_may_pass_is_tried_again(lab: Lab, sockets: Sockets) -> None:
     assert len(sockets.seen) > 1
 
 
+async def test_what_happens_meanwhile_is_looked_at_before_the_next_attempt_is_due(lab: Lab, sockets: Sockets) -> None:
+    await running(lab)
+    sockets.gate = asyncio.Event()
+    sockets.answer = lambda number: Report(conditions=(REFUSED,), again=3600)
+    await resize(lab, 2)
+    lab.host.tell(lab.host.machine, "unplugged", "ua-x")
+    await lab.settle()
+    assert sockets.seen == [2]
+    sockets.gate.set()
+    await lab.settle()
+    assert sockets.seen == [2, 2]
+
+
 async def test_an_error_is_told_and_the_last_word_kept(lab: Lab, sockets: Sockets) -> None:
     def fail(number: int) -> Report:
         raise GuestError("QEMU says no")
