@@ -121,7 +121,7 @@ class Daemon:
         from solovirt.kit.jsontypes import get_list
 
         self.client.call("DELETE", VM, None, {"gracePeriodSeconds": 0})
-        wait_until(lambda: not get_list(self.client.get(VMI), "items"), 120)
+        wait_until(lambda: not any(get_list(self.client.get(path), "items") for path in (VM, VMI)), 120)
 
 
 @contextmanager
@@ -136,7 +136,9 @@ def daemon(*, image: bool = True) -> Iterator[Daemon]:
             running.run("image", "build", "tiny")
         yield running
     finally:
-        if running.process is not None and running.process.poll() is None:
+        if running.process is not None:
+            if running.process.poll() is not None:  # a measurement failed while the daemon was away
+                running.start()
             running.delete_all()
             running.process.terminate()
             running.process.wait(30)

@@ -1,25 +1,30 @@
 """A vCPU and 1 GiB plugged, and memory unplugged, until the guest sees it: a PATCH of the VM, and bare QMP.
 
-One guest for both: while bare QMP is measured the daemon is away. A loop in the guest tells on the serial console what
-it sees. vCPUs are only plugged: emulated ones never go (docs/hotplug.md). Memory is virtio-mem in both cases.
+The same guest for both: while bare QMP is measured the daemon is away. A loop in the guest tells on the serial console
+what it sees. vCPUs are only plugged: emulated ones never go (docs/hotplug.md). Memory is virtio-mem in both cases, and
+its guest keeps its one vCPU, as each more makes an emulated guest slower.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from statistics import fmean
 
-from bench.harness import VM, VMI, Daemon, Measure, connect, daemon, median_ms, vm, wait_until
+from bench.harness import VM, VMI, Daemon, Measure, connect, daemon, vm, wait_until
 from solovirt.cli.client import ApiError
 from solovirt.kit.jsontypes import Json, JsonObject, get_int, get_list, get_object, get_str
 
 NAME = "hotplug"
 SOCKETS = 16
-ROUNDS = 3
-MEMORY_ROUNDS = 2
-"""For each vCPU: what an emulated guest needs for the same memory varies by a half and more."""
+TURNS = 3
+"""Of ours and of bare QMP."""
+PLUGS = 10
+"""Of memory, in a turn. An emulated guest takes 140 or 230 ms for the same, as by a throw of dice: a median of few
+would be either."""
 SIZE = 1 << 30
 EXTENSIONS = f"/apis/subresources.solovirt.io/v1/namespaces/default/virtualmachineinstances/{NAME}"
 LOOP = (
@@ -27,6 +32,7 @@ LOOP = (
     ' echo "SEES $c $m" > /dev/ttyS0; p="$c $m"; usleep 5000; done'
 )
 PATCH = "application/merge-patch+json"
+Seen = Callable[[int, int], bool]
 
 
 class Guest:
@@ -40,7 +46,7 @@ class Guest:
         online, total = lines[-1].split("SEES")[1].split()
         return int(online.rpartition("-")[2]) + 1, int(total)
 
-    def until(self, seen: Callable[[int, int], bool]) -> None:
+    def until(self, seen: Seen) -> None:
         wait_until(lambda: seen(*self.sees()), 60, 0.001)
 
 
@@ -65,105 +71,124 @@ class Monitor:
         return message["return"]  # type: ignore[no-any-return]
 
 
-Times = tuple[list[float], list[float], list[float]]
-"""Of a vCPU, of memory plugged and unplugged."""
+class Machine:
+    """A running VM that tells what it sees, and whose daemon can be away."""
+
+    def __init__(self, running: Daemon, domain: JsonObject) -> None:
+        self.running = running
+        manifest = vm(NAME, strategy="Always")
+        template = get_object(get_object(get_object(manifest, "spec"), "template"), "spec")
+        get_object(template, "domain").update(domain)
+        running.apply(manifest)
+        wait_until(lambda: "AgentConnected" in self._conditions(), 120)
+        body: JsonObject = {"command": ["/bin/sh", "-c", f"( {LOOP} ) > /dev/null 2>&1 < /dev/null &"]}
+        running.client.call("POST", f"{EXTENSIONS}/exec", None, body)
+        self._uid = get_str(get_object(running.client.get(f"{VMI}/{NAME}"), "metadata"), "uid")
+        self.guest = Guest(running.state / "instances" / self._uid / "serial.log")
+        time.sleep(1)
+
+    @contextmanager
+    def bare(self) -> Iterator[Monitor]:
+        self.running.kill()
+        monitor = Monitor(self.running.runtime / "vmi" / self._uid / "qmp.sock")
+        time.sleep(0.3)
+        try:
+            yield monitor
+        finally:
+            monitor.close()
+        self.running.start()
+        time.sleep(1)
+
+    def patch(self, domain: JsonObject, seen: Seen) -> float:
+        """Seconds from the request until the guest sees it."""
+        body: JsonObject = {"spec": {"template": {"spec": {"domain": domain}}}}
+        began = time.perf_counter()
+        self.running.client.call("PATCH", f"{VM}/{NAME}", None, body, content_type=PATCH)
+        self.guest.until(seen)
+        seconds = time.perf_counter() - began
+        time.sleep(0.3)
+        wait_until(lambda: not any("Hot" in kind for kind in self._conditions()), 60)
+        return seconds
+
+    def tell(self, monitor: Monitor, command: str, arguments: JsonObject, seen: Seen) -> float:
+        """Seconds from the command until the guest sees it."""
+        began = time.perf_counter()
+        monitor.ask(command, arguments)
+        self.guest.until(seen)
+        seconds = time.perf_counter() - began
+        time.sleep(0.3)
+        return seconds
+
+    def _conditions(self) -> list[str]:
+        try:
+            status = get_object(self.running.client.get(f"{VMI}/{NAME}"), "status")
+        except ApiError:  # it is not there yet
+            return []
+        return [get_str(one, "type") for one in get_list(status, "conditions") if isinstance(one, dict)]
 
 
 def run() -> list[Measure]:
-    bare: Times = ([], [], [])
-    ours: Times = ([], [], [])
     with daemon() as running:
-        manifest = vm(NAME, strategy="Always")
-        domain = get_object(get_object(get_object(get_object(manifest, "spec"), "template"), "spec"), "domain")
-        domain["cpu"] = {"sockets": 1, "maxSockets": SOCKETS}
-        domain["memory"] = {"guest": "256Mi", "maxGuest": "4Gi"}
-        running.apply(manifest)
-        wait_until(lambda: _agent(running), 120)
-        body: JsonObject = {"command": ["/bin/sh", "-c", f"( {LOOP} ) > /dev/null 2>&1 < /dev/null &"]}
-        running.client.call("POST", f"{EXTENSIONS}/exec", None, body)
-        uid = get_str(get_object(running.client.get(f"{VMI}/{NAME}"), "metadata"), "uid")
-        guest = Guest(running.state / "instances" / uid / "serial.log")
-        time.sleep(1)
-        # The more CPUs a guest has the longer it takes for another: half of bare QMP before ours, half after.
-        _bare(running, uid, guest, bare)
-        _ours(running, guest, ours)
-        _bare(running, uid, guest, bare)
-    names = ("plug a vCPU until the guest sees it", "plug 1 GiB until the guest sees it", "unplug it again")
-    return [
-        Measure(name, median_ms(own), "ms", median_ms(their), f"median of {len(own)}")
-        for name, own, their in zip(names, ours, bare, strict=True)
-    ]
+        machine = Machine(running, {"cpu": {"sockets": 1, "maxSockets": SOCKETS}})
+        found = [_vcpus(machine)]
+        running.delete_all()
+        machine = Machine(running, {"memory": {"guest": "256Mi", "maxGuest": "4Gi"}})
+        found += _memory(machine)
+    return found
 
 
-def _ours(running: Daemon, guest: Guest, found: Times) -> None:
-    cpus, total = guest.sees()
-    # What bare QMP did is the manifest's now.
-    _patch(running, {"cpu": {"sockets": cpus}}, guest, _cpus(cpus))
-    for number in range(cpus + 1, cpus + 1 + 2 * ROUNDS):
-        found[0].append(_patch(running, {"cpu": {"sockets": number}}, guest, _cpus(number)))
-        for _ in range(MEMORY_ROUNDS):
-            found[1].append(_patch(running, {"memory": {"guest": "1280Mi"}}, guest, _memory(total + SIZE // 1024)))
-            found[2].append(_patch(running, {"memory": {"guest": "256Mi"}}, guest, _memory(total)))
+def _vcpus(machine: Machine) -> Measure:
+    """The more CPUs a guest has the longer it takes for another: ours are between those of bare QMP."""
+    ours: list[float] = []
+    bare: list[float] = []
+    for number in range(2, 2 + 4 * TURNS, 4):
+        bare.append(_bare_vcpu(machine, number))
+        ours += [machine.patch({"cpu": {"sockets": one}}, _sees_cpus(one)) for one in (number + 1, number + 2)]
+        bare.append(_bare_vcpu(machine, number + 3))
+    return _measure("plug a vCPU until the guest sees it", ours, bare)
 
 
-def _patch(running: Daemon, domain: JsonObject, guest: Guest, seen: Callable[[int, int], bool]) -> float:
-    body: JsonObject = {"spec": {"template": {"spec": {"domain": domain}}}}
-    began = time.perf_counter()
-    running.client.call("PATCH", f"{VM}/{NAME}", None, body, content_type=PATCH)
-    guest.until(seen)
-    seconds = time.perf_counter() - began
-    time.sleep(0.3)
-    wait_until(lambda: not any("Hot" in kind for kind in _conditions(running)), 60)
-    return seconds
-
-
-def _bare(running: Daemon, uid: str, guest: Guest, found: Times) -> None:
-    running.kill()
-    monitor = Monitor(running.runtime / "vmi" / uid / "qmp.sock")
-    _, total = guest.sees()
-    for _ in range(ROUNDS):
+def _bare_vcpu(machine: Machine, number: int) -> float:
+    with machine.bare() as monitor:
         places = monitor.ask("query-hotpluggable-cpus")
         assert isinstance(places, list)
         free = [one for one in places if isinstance(one, dict) and "qom-path" not in one]
         place = min(free, key=lambda one: get_int(get_object(one, "props"), "socket-id"))
-        props = get_object(place, "props")
-        number = get_int(props, "socket-id") + 1
-        device: JsonObject = {"driver": get_str(place, "type"), "id": f"bare{number}", **props}
-        found[0].append(_tell(monitor, "device_add", device, guest, _cpus(number)))
-        for index, (size, wanted) in (*enumerate(((SIZE, total + SIZE // 1024), (0, total)), start=1),) * MEMORY_ROUNDS:
-            change: JsonObject = {"path": "/machine/peripheral/virtiomem0", "property": "requested-size", "value": size}
-            found[index].append(_tell(monitor, "qom-set", change, guest, _memory(wanted)))
-    monitor.close()
-    running.start()
-
-
-def _tell(
-    monitor: Monitor, command: str, arguments: JsonObject, guest: Guest, seen: Callable[[int, int], bool]
-) -> float:
-    began = time.perf_counter()
-    monitor.ask(command, arguments)
-    guest.until(seen)
-    seconds = time.perf_counter() - began
-    time.sleep(0.3)
+        device: JsonObject = {"driver": get_str(place, "type"), "id": f"bare{number}", **get_object(place, "props")}
+        seconds = machine.tell(monitor, "device_add", device, _sees_cpus(number))
+    # The daemon has it taken off line while the manifest does not have it.
+    machine.patch({"cpu": {"sockets": number}}, _sees_cpus(number))
     return seconds
 
 
-def _cpus(wanted: int) -> Callable[[int, int], bool]:
+def _memory(machine: Machine) -> list[Measure]:
+    """By turns, as the guest's own time varies over a run."""
+    _, total = machine.guest.sees()
+    more, less = _sees_memory(total + SIZE // 1024), _sees_memory(total)
+    change: JsonObject = {"path": "/machine/peripheral/virtiomem0", "property": "requested-size"}
+    # The first time is the slowest by far, whoever asks.
+    machine.patch({"memory": {"guest": "1280Mi"}}, more)
+    machine.patch({"memory": {"guest": "256Mi"}}, less)
+    plugs: tuple[list[float], list[float]] = ([], [])
+    unplugs: tuple[list[float], list[float]] = ([], [])
+    for _ in range(TURNS):
+        for _ in range(PLUGS):
+            plugs[0].append(machine.patch({"memory": {"guest": "1280Mi"}}, more))
+            unplugs[0].append(machine.patch({"memory": {"guest": "256Mi"}}, less))
+        with machine.bare() as monitor:
+            for _ in range(PLUGS):
+                plugs[1].append(machine.tell(monitor, "qom-set", {**change, "value": SIZE}, more))
+                unplugs[1].append(machine.tell(monitor, "qom-set", {**change, "value": 0}, less))
+    return [_measure("plug 1 GiB until the guest sees it", *plugs), _measure("unplug it again", *unplugs)]
+
+
+def _measure(name: str, ours: list[float], bare: list[float]) -> Measure:
+    return Measure(name, fmean(ours) * 1000, "ms", fmean(bare) * 1000, f"mean of {len(ours)}")
+
+
+def _sees_cpus(wanted: int) -> Seen:
     return lambda cpus, _: cpus == wanted
 
 
-def _memory(wanted: int) -> Callable[[int, int], bool]:
-    """A vCPU that comes takes a little of the memory."""
+def _sees_memory(wanted: int) -> Seen:
     return lambda _, total: abs(total - wanted) < 32768
-
-
-def _agent(running: Daemon) -> bool:
-    return "AgentConnected" in _conditions(running)
-
-
-def _conditions(running: Daemon) -> list[str]:
-    try:
-        status = get_object(running.client.get(f"{VMI}/{NAME}"), "status")
-    except ApiError:  # it is not there yet
-        return []
-    return [get_str(one, "type") for one in get_list(status, "conditions") if isinstance(one, dict)]
