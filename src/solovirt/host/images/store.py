@@ -20,7 +20,7 @@ from solovirt.host.images.credentials import Credentials
 from solovirt.host.images.files import SparseWriter
 from solovirt.host.images.index import Cache, Image, Record
 from solovirt.host.images.pull import Progress, Pull, Request, describe, new_file
-from solovirt.host.images.reference import Reference, parse
+from solovirt.host.images.reference import DEFAULT_REGISTRY, Reference, parse
 from solovirt.host.images.threads import Checkpoint, in_thread
 from solovirt.kit import timestamps
 from solovirt.kit.errors import Conflict, HostError, NotFound, Unavailable
@@ -28,6 +28,8 @@ from solovirt.kit.errors import Conflict, HostError, NotFound, Unavailable
 __all__ = ["Credentials", "Image", "ImageStore", "Progress"]
 
 POLICIES = ("Always", "IfNotPresent", "Never")
+BUILT = ("tiny", "debian")
+"""Images docker.io/solovirt/NAME are in no registry: ``solovirt image build NAME`` makes them."""
 _GRACE = 600.0
 _PARALLEL_PULLS = 3
 _CHUNK = 1 << 20
@@ -116,7 +118,8 @@ class ImageStore:
                 image = await self._join(request, progress)
             except HostError as error:
                 # The pull may be another caller's: everyone gets an error of his own, for his own field.
-                raise HostError(error.message, reason=error.reason, field=field, hint=error.hint) from error
+                hint = _build(parsed) or error.hint
+                raise HostError(error.message, reason=error.reason, field=field, hint=hint) from error
             if image.holds(asked):
                 return self._hand_out(image)
 
@@ -126,7 +129,7 @@ class ImageStore:
             f'Container image "{reference.text}" {why} with pull policy of Never',
             reason="ErrImageNeverPull",
             field=field,
-            hint=f"solovirt image pull {reference.text}, or solovirt image import",
+            hint=_build(reference) or f"solovirt image pull {reference.text}, or solovirt image import",
         )
 
     def _hand_out(self, image: Image) -> Image:
@@ -279,6 +282,12 @@ class ImageStore:
             used = await asyncio.to_thread(self._in_use)
             with files.telling(self._cache.root, "image cache"):
                 return await asyncio.to_thread(self._cache.collect, recent | set(used))
+
+
+def _build(reference: Reference) -> str:
+    """The command that makes an image which is in no registry; else nothing."""
+    names = {f"{DEFAULT_REGISTRY}/solovirt/{name}": f"solovirt image build {name}" for name in BUILT}
+    return names.get(reference.name, "")
 
 
 def _is_cancelled() -> bool:

@@ -80,6 +80,19 @@ async def test_always_follows_the_registry_and_fails_with_it(registry: Registry,
     assert caught.value.reason == "ErrImagePull"
 
 
+@pytest.mark.parametrize("policy", ["Always", "Never"])
+async def test_who_wants_an_image_that_is_built_here_is_told_how(
+    registry: Registry, images: ImageStore, policy: str
+) -> None:
+    registry.reachable = False
+    with pytest.raises(HostError) as caught:
+        await images.ensure("solovirt/tiny", policy=policy)
+    assert caught.value.hint == "solovirt image build tiny"
+    with pytest.raises(HostError) as caught:
+        await images.ensure("quay.io/solovirt/tiny", policy=policy)
+    assert "build" not in caught.value.hint
+
+
 async def test_a_digest_that_is_here_needs_no_registry(registry: Registry, images: ImageStore) -> None:
     digest = registry.names[KEY]
     registry.names[f"quay.io/a@{digest}"] = digest
