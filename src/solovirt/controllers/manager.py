@@ -68,7 +68,9 @@ class Manager:
         environ: Mapping[str, str] = os.environ,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self.images = ImageStore(paths.images, in_use=self._blobs_in_use, environ=environ)
+        self.images = ImageStore(
+            paths.images, in_use=self._blobs_in_use, imported=self._image_imported, environ=environ
+        )
         self._paths = paths
         self._objects = objects
         files = claim_files.Claims(paths.volumes)
@@ -242,6 +244,9 @@ class Manager:
     def _wake_waiting(self, namespace: str) -> None:
         for name in self._vmis.starter.waiting.get(namespace, ()):
             self._vmis.queue.add((namespace, name))
+
+    def _image_imported(self) -> None:
+        self._vmis.starter.imported()
 
     def _blobs_in_use(self) -> dict[str, str]:
         """Files of images that machines use -> "namespace/name" of the machine. Called in a thread."""

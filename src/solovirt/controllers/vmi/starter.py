@@ -146,6 +146,13 @@ class Starter:
         for key in self._unplaced.values():
             self._wake(key)
 
+    def imported(self) -> None:
+        """An image was imported: look again at those whose image could not be pulled, before their time."""
+        for uid, trouble in self._troubles.items():
+            if trouble.error.reason in _IMAGE_REASONS:
+                trouble.until = 0.0
+                self._wake(self._keys[uid])
+
     async def close(self) -> None:
         await self._jobs.close()
 

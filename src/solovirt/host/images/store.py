@@ -47,7 +47,8 @@ class _Shared(msgspec.Struct):
 
 
 class ImageStore:
-    """One per daemon. ``in_use`` protects blobs of existing machines from removal.
+    """One per daemon. ``in_use`` protects blobs of existing machines from removal; ``imported`` is called, in the event
+    loop, when there is an image that needs no registry.
 
     Blobs that ``ensure`` returned stay for ten minutes in any case: time to make an overlay on them.
     """
@@ -57,11 +58,13 @@ class ImageStore:
         root: Path,
         *,
         in_use: InUse = dict,
+        imported: Callable[[], None] = lambda: None,
         architecture: str = "amd64",
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._cache = Cache(root)
         self._in_use = in_use
+        self._imported = imported
         self._architecture = architecture
         self._environ = environ
         self._pulls: dict[tuple[str, Credentials | None], _Shared] = {}
@@ -247,6 +250,7 @@ class ImageStore:
                 names=tuple(sorted(wanted)),
             )
             image = await self._publish(record, {writer.sha256: writer for writer in taken.values()})
+        self._imported()
         await self.collect()
         return image
 

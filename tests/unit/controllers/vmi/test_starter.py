@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from solovirt.api import registry
 from solovirt.api.core.persistentvolumeclaim import (
     PersistentVolumeClaim,
@@ -37,6 +39,17 @@ async def test_trouble_is_told_and_tried_again_later(lab: Lab) -> None:
     await lab.pass_(0)
     assert lab.vmi("lone").status.phase == "Running"
     assert lab.manager._vmis.starter._troubles == {}
+
+
+@pytest.mark.parametrize(("reason", "phase"), [("ErrImagePull", "Running"), ("StorageFull", "Scheduling")])
+async def test_who_waits_for_an_image_looks_when_one_was_imported(lab: Lab, reason: str, phase: str) -> None:
+    lab.host.prepare_error = HostError("not now", reason=reason)
+    await lab.objects.create(VMIS, lone_vmi())
+    await lab.settle()
+    lab.host.prepare_error = None
+    lab.manager.images._imported()
+    await lab.settle()
+    assert lab.vmi("lone").status.phase == phase
 
 
 async def test_what_changes_while_it_is_prepared_is_prepared_too(lab: Lab) -> None:

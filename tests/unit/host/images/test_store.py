@@ -187,6 +187,18 @@ async def test_imported_images_win_without_network(registry: Registry, images: I
     assert seen[-1].done == seen[-1].total == image.size
 
 
+async def test_an_import_is_told_once_the_image_is_there(tmp_path: Path) -> None:
+    disk, told = tmp_path / "d", []
+    disk.write_bytes(raw_disk())
+    store = ImageStore(tmp_path / "images", imported=lambda: told.extend(store._cache.images()), environ={})
+    await store.open()
+    await store.import_file("x", {"/disk/d": disk})
+    with pytest.raises(HostError):
+        await store.import_file("y", {"/disk/d": tmp_path / "none"})
+    await store.close()
+    assert [image.reference for image in told] == ["x"]
+
+
 async def test_import_refuses_what_is_no_disk_and_names_it(images: ImageStore, tmp_path: Path) -> None:
     path = tmp_path / "d"
     path.write_bytes(b"KDMV" + bytes(600))
