@@ -17,7 +17,7 @@ _LISTED = "`solovirt api-resources` lists the kinds; the others mean something i
 
 
 class Manifest(NamedTuple):
-    """One object of a file, with the lines of its keys (None for the items of a List)."""
+    """One object of a file, with the lines of its keys (None for what is in no file)."""
 
     value: JsonObject
     source: str
@@ -81,13 +81,22 @@ def _objects(path: str) -> list[Manifest]:
         if not isinstance(document.value, dict):
             raise BadRequest(f"{source}: a manifest is a mapping, not {type(document.value).__name__}")
         if get_str(document.value, "kind").endswith("List") and "items" in document.value:
-            items = get_list(document.value, "items")
-            result += [Manifest(item, source, None) for item in items if isinstance(item, dict)]
+            result += _items(document.value, document.lines)
         else:
             result.append(Manifest(document.value, source, document.lines))
     for manifest in result:
         _check(manifest)
     return result
+
+
+def _items(listed: JsonObject, lines: yaml.LineMap) -> list[Manifest]:
+    found = []
+    for index, item in enumerate(get_list(listed, "items")):
+        own = lines.under(("items", index))
+        if not isinstance(item, dict):
+            raise BadRequest(f"{own.prefix('')}an item of a List is a mapping, not {type(item).__name__}")
+        found.append(Manifest(item, lines.source, own))
+    return found
 
 
 def _bytes(path: str) -> bytes:
@@ -126,8 +135,9 @@ def _served(kind: str) -> str:
 
 
 def _check(manifest: Manifest) -> None:
+    place = manifest.lines.prefix("") if manifest.lines is not None else f"{manifest.source}: "
     for key in ("apiVersion", "kind"):
         if not get_str(manifest.value, key):
-            raise BadRequest(f"{manifest.source}: {key} not set", field=key)
+            raise BadRequest(f"{place}{key} not set", field=key)
     if not manifest.name and not get_str(get_object(manifest.value, "metadata"), "generateName"):
-        raise BadRequest(f"{manifest.source}: metadata.name not set", field="metadata.name")
+        raise BadRequest(f"{place}metadata.name not set", field="metadata.name")

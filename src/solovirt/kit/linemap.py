@@ -49,6 +49,13 @@ class LineMap:
             node = child
         return node.line, node.column
 
+    def under(self, path: Path) -> LineMap:
+        """Of what stands at ``path``, or as near to it as the document goes, with paths that begin there."""
+        node = self._root
+        for part in path:
+            node = (node.children or {}).get(part, node)
+        return LineMap(self.source, node)
+
     def nearest(self, path: Path) -> tuple[int, int]:
         """As ``locate``, but of the longest part of ``path`` that the document has."""
         node = self._root

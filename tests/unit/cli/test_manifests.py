@@ -37,6 +37,13 @@ def test_places_of_fields(tmp_path: Path) -> None:
     assert manifest.place("nothing") == ""
 
 
+def test_places_in_items_of_lists(tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    item = "- apiVersion: v1\n  kind: Secret\n  metadata:\n    name: one\n"
+    file.write_text("apiVersion: v1\nkind: SecretList\nitems:\n" + item + item.replace("one", "two"))
+    assert [m.place("metadata.name") for m in read([str(file)])] == [f"{file}:7:5", f"{file}:11:5"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -46,6 +53,8 @@ def test_places_of_fields(tmp_path: Path) -> None:
         ("- 1\n", "a manifest is a mapping"),
         ("", "no objects"),
         ("apiVersion: v1\nkind: List\nitems: []\n", "no objects"),
+        ("kind: List\nitems:\n- apiVersion: v1\n- 2\n", "bad.yaml:4:3: an item of a List is a mapping, not int"),
+        ("kind: List\nitems:\n- {apiVersion: v1, kind: X}\n", "bad.yaml:3:3: metadata.name not set"),
         ("a: [1\n", r"bad.yaml:\d+:\d+"),
         ("a: 1\na: 2\n", r"bad.yaml:2:1.*a"),
     ],

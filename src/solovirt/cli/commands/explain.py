@@ -109,7 +109,7 @@ def _each(found: list[Manifest], facts: HostFacts, form: str, context: Context, 
 
 
 def _page_of_files(found: list[Manifest], facts: HostFacts, context: Context, objects: Lookup) -> int:
-    """Each manifest is shown as its file has it; where lines are not known (stdin, items of a List), written anew."""
+    """Each manifest is shown as its file has it; where there is none (stdin), written anew."""
     from solovirt.cli.explain_page import View, page
 
     views = []
