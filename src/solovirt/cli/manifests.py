@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from solovirt.kit import yaml
-from solovirt.kit.errors import BadRequest, NotFound
+from solovirt.kit.errors import BadRequest, Cause, NotFound, SolovirtError
 from solovirt.kit.jsontypes import JsonObject, get_list, get_object, get_str
 from solovirt.kit.linemap import split_field
+
+E = TypeVar("E", bound=SolovirtError)
 
 MAX_BYTES = 8 << 20
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -107,6 +109,20 @@ def _bytes(path: str) -> bytes:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise BadRequest(f"the path {path!r} cannot be read: {error.strerror}") from error
+
+
+def placed(error: E, manifest: Manifest) -> E:
+    """The same error, now with line and column before each cause: it was raised where fields are known, and no file."""
+    from solovirt.cli.main import named
+
+    causes = error.causes or ((Cause(error.reason, error.message, error.field),) if error.field else ())
+    error.causes = tuple(
+        cause._replace(message=f"{place}: {named(cause)}") if (place := manifest.place(cause.field)) else cause
+        for cause in causes
+    )
+    if len(error.causes) == 1:
+        error.message = error.causes[0].message
+    return error
 
 
 def unknown_kind(manifest: Manifest) -> NotFound:

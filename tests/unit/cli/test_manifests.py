@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from solovirt.cli.manifests import Manifest, read, unknown_kind
-from solovirt.kit.errors import BadRequest
+from solovirt.cli.manifests import Manifest, placed, read, unknown_kind
+from solovirt.kit.errors import BadRequest, Cause, Invalid
 
 ONE = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: one\n"
 
@@ -42,6 +42,17 @@ def test_places_in_items_of_lists(tmp_path: Path) -> None:
     item = "- apiVersion: v1\n  kind: Secret\n  metadata:\n    name: one\n"
     file.write_text("apiVersion: v1\nkind: SecretList\nitems:\n" + item + item.replace("one", "two"))
     assert [m.place("metadata.name") for m in read([str(file)])] == [f"{file}:7:5", f"{file}:11:5"]
+
+
+def test_errors_are_placed(tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text(ONE)
+    (manifest,) = read([str(file)])
+    one = placed(Invalid("is wrong", field="metadata.name"), manifest)
+    assert one.message == f"{file}:4:3: metadata.name: is wrong"
+    two = placed(Invalid("", causes=[Cause("R", "kind is wrong", "kind"), Cause("R", "no", "none")]), manifest)
+    assert [cause.message for cause in two.causes] == [f"{file}:2:1: kind is wrong", "no"]
+    assert placed(BadRequest("of no field"), manifest).message == "of no field"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from solovirt.cli import threeway
 from solovirt.cli.client import ApiError, path_of
 from solovirt.cli.context import Context
 from solovirt.cli.kinds import Kind, UnknownKind, by_manifest
-from solovirt.cli.manifests import Manifest, read, unknown_kind
+from solovirt.cli.manifests import Manifest, placed, read, unknown_kind
 from solovirt.cli.output import show_object
 from solovirt.kit.errors import BadRequest, SolovirtError
 from solovirt.kit.jsontypes import JsonObject, get_object, get_str
@@ -41,22 +41,9 @@ def run(args: argparse.Namespace, context: Context, verb: str) -> int:
         except (ApiError, UnknownKind) as error:
             from solovirt.cli.main import report
 
-            report(_placed(error, manifest) if isinstance(error, ApiError) else unknown_kind(manifest))
+            report(placed(error, manifest) if isinstance(error, ApiError) else unknown_kind(manifest))
             failed = 1
     return failed
-
-
-def _placed(error: ApiError, manifest: Manifest) -> ApiError:
-    """The server knows fields, we know the file: put line and column before each cause."""
-    from solovirt.cli.main import named
-
-    error.causes = tuple(
-        cause._replace(message=f"{place}: {named(cause)}") if (place := manifest.place(cause.field)) else cause
-        for cause in error.causes
-    )
-    if len(error.causes) == 1:
-        error.message = error.causes[0].message
-    return error
 
 
 def check(manifests: list[Manifest], mode: str) -> list[SolovirtError]:

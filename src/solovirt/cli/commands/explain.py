@@ -196,27 +196,39 @@ def explain_manifest(
     """
     from solovirt.api import registry
     from solovirt.api.decode import decode
-    from solovirt.cli.manifests import unknown_kind
+    from solovirt.cli.manifests import placed, unknown_kind
+    from solovirt.kit.errors import SolovirtError
+
+    api_version = get_str(manifest.value, "apiVersion")
+    resource = registry.by_kind(api_version, get_str(manifest.value, "kind"))
+    if resource is None:
+        raise unknown_kind(manifest)
+    decoded = decode(_as_written(resource, api_version), manifest.value, lines=manifest.lines)
+    _note(decoded.warnings)
+    _note(resource.warn(decoded.object))
+    try:
+        return _explained(decoded.object, manifest, facts, namespace, objects)
+    except SolovirtError as error:
+        placed(error, manifest)
+        raise
+
+
+def _explained(
+    obj: KubeObject, manifest: Manifest, facts: HostFacts, namespace: str, objects: Lookup | None
+) -> Explanation:
+    from solovirt.api import registry
+    from solovirt.api.kubevirt.virtualmachine import VirtualMachine
+    from solovirt.api.kubevirt.virtualmachineinstance import VirtualMachineInstance
     from solovirt.cli.typeobjects import TypeObjects
     from solovirt.compile.explain import explain
     from solovirt.compile.plan import compile_machine
 
-    api_version, kind = get_str(manifest.value, "apiVersion"), get_str(manifest.value, "kind")
-    if registry.by_kind(api_version, kind) is None:
-        raise unknown_kind(manifest)
-    if kind == VM.kind:
-        resource = registry.VIRTUAL_MACHINES
-        decoded = decode(_as_written(resource, api_version), manifest.value, lines=manifest.lines)
-        vm = decoded.object
-        vm.metadata.deletion_timestamp = None
-        _note(decoded.warnings)
-        _note(registry.VIRTUAL_MACHINES.warn(vm))
-        prefix, vmi, origins = "spec.template.spec", *_instance_of(vm, objects or TypeObjects())
+    if isinstance(obj, VirtualMachine):
+        obj.metadata.deletion_timestamp = None
+        prefix, vmi, origins = "spec.template.spec", *_instance_of(obj, objects or TypeObjects())
     else:
-        prefix, origins = "spec", {}
-        instances = registry.VIRTUAL_MACHINE_INSTANCES
-        vmi = decode(_as_written(instances, api_version), manifest.value, lines=manifest.lines).object
-        _note(registry.VIRTUAL_MACHINE_INSTANCES.warn(vmi))
+        assert isinstance(obj, VirtualMachineInstance), "no other kind is explained (is_machine)"
+        prefix, vmi, origins = "spec", obj, {}
         vmi.status = type(vmi.status)()
     # A dump of an object that was being deleted makes a new one.
     vmi.metadata.deletion_timestamp = None

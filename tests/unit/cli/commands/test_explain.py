@@ -83,6 +83,13 @@ def test_a_page_of_a_stored_vm_has_it_as_yaml(api: FakeApi, run: Run) -> None:
     assert "          cores: 2</code>" in out
 
 
+def test_a_refusal_names_the_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "vm.yaml"
+    file.write_text(Path(EXAMPLE).read_text().replace("bus: virtio", "bus: ide", 1))
+    assert main(["explain", "-f", str(file), *RECORDED]) == 1
+    assert f"{file}:21:15: spec.template.spec.domain.devices.disks[0]" in capsys.readouterr().err
+
+
 def test_all_mistakes_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = Path(EXAMPLE).read_text()
     file = tmp_path / "vm.yaml"
