@@ -87,7 +87,7 @@ def test_a_refusal_names_the_line(tmp_path: Path, capsys: pytest.CaptureFixture[
     file = tmp_path / "vm.yaml"
     file.write_text(Path(EXAMPLE).read_text().replace("bus: virtio", "bus: ide", 1))
     assert main(["explain", "-f", str(file), *RECORDED]) == 1
-    assert f"{file}:21:15: spec.template.spec.domain.devices.disks[0]" in capsys.readouterr().err
+    assert f"{file}:22:15: spec.template.spec.domain.devices.disks[0]" in capsys.readouterr().err
 
 
 def test_all_mistakes_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
