@@ -51,20 +51,21 @@ class LineMap:
 
     def under(self, path: Path) -> LineMap:
         """Of what stands at ``path``, or as near to it as the document goes, with paths that begin there."""
-        node = self._root
-        for part in path:
-            node = (node.children or {}).get(part, node)
-        return LineMap(self.source, node)
+        return LineMap(self.source, self._nearest(path))
 
     def nearest(self, path: Path) -> tuple[int, int]:
         """As ``locate``, but of the longest part of ``path`` that the document has."""
+        node = self._nearest(path)
+        return node.line, node.column
+
+    def _nearest(self, path: Path) -> Places:
         node = self._root
         for part in path:
             child = (node.children or {}).get(part)
             if child is None:
                 break
             node = child
-        return node.line, node.column
+        return node
 
     def prefix(self, field: str | Path) -> str:
         """``file:line:column: `` for a message about ``field`` (a path, or text like ``spec.disks[0]``)."""

@@ -15,6 +15,7 @@ def test_locates_keys_and_items() -> None:
 def test_under_a_path_places_are_those_of_the_whole() -> None:
     assert LINES.under(("spec", "disks")).locate((0, "name")) == (4, 5)
     assert LINES.under(("spec", "none")).locate(("disks",)) == (3, 3), "as near as it goes"
+    assert LINES.under(("none", "spec")).locate(()) == (1, 1), "and no further"
 
 
 def test_nearest_is_the_longest_part_that_is_there() -> None:

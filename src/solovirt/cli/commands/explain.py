@@ -17,7 +17,7 @@ from solovirt.cli.client import EXTENSIONS, path_of
 from solovirt.cli.context import Context
 from solovirt.cli.kinds import VM, VMI
 from solovirt.cli.progress import styled
-from solovirt.kit.errors import BadRequest, HostError
+from solovirt.kit.errors import BadRequest, HostError, Invalid, SolovirtError
 from solovirt.kit.jsontypes import get_str
 from solovirt.kit.text import printable
 
@@ -91,7 +91,6 @@ def _each(found: list[Manifest], facts: HostFacts, form: str, context: Context, 
     """One that is refused does not keep the others from being shown."""
     from solovirt.cli.main import report
     from solovirt.cli.typeobjects import TypeObjects
-    from solovirt.kit.errors import SolovirtError
 
     failed = 0
     for manifest in found:
@@ -197,7 +196,6 @@ def explain_manifest(
     from solovirt.api import registry
     from solovirt.api.decode import decode
     from solovirt.cli.manifests import placed, unknown_kind
-    from solovirt.kit.errors import SolovirtError
 
     api_version = get_str(manifest.value, "apiVersion")
     resource = registry.by_kind(api_version, get_str(manifest.value, "kind"))
@@ -223,15 +221,14 @@ def _explained(
     from solovirt.compile.explain import explain
     from solovirt.compile.plan import compile_machine
 
+    # A dump of an object that was being deleted makes a new one.
+    obj.metadata.deletion_timestamp = None
     if isinstance(obj, VirtualMachine):
-        obj.metadata.deletion_timestamp = None
         prefix, vmi, origins = "spec.template.spec", *_instance_of(obj, objects or TypeObjects())
     else:
         assert isinstance(obj, VirtualMachineInstance), "no other kind is explained (is_machine)"
         prefix, vmi, origins = "spec", obj, {}
         vmi.status = type(vmi.status)()
-    # A dump of an object that was being deleted makes a new one.
-    vmi.metadata.deletion_timestamp = None
     vmi.metadata.namespace = vmi.metadata.namespace or namespace or "default"
     _identify(vmi)
     registry.VIRTUAL_MACHINE_INSTANCES.default(vmi)
@@ -281,8 +278,6 @@ def _instance_of(vm: VirtualMachine, objects: Lookup) -> tuple[VirtualMachineIns
 
 
 def _refuse(causes: list[Cause]) -> None:
-    from solovirt.kit.errors import Invalid
-
     if causes:
         raise Invalid(", ".join(cause.message for cause in causes), causes=causes)
 
