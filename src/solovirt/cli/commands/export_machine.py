@@ -59,11 +59,12 @@ def _of_vm(name: str, context: Context) -> Explanation:
 def _of_file(args: argparse.Namespace, context: Context) -> tuple[str, Explanation]:
     from solovirt.cli.commands import explain
     from solovirt.cli.manifests import read
-    from solovirt.kit.jsontypes import get_str
+    from solovirt.cli.typeobjects import TypeObjects
 
-    found = [one for one in read([args.filename]) if get_str(one.value, "kind").startswith("VirtualMachine")]
+    every = read([args.filename])
+    found = [one for one in every if explain.is_machine(one)]
     if len(found) != 1:
         raise BadRequest(f"{args.filename} has {len(found)} virtual machines, expected one")
     return found[0].name, explain.explain_manifest(
-        found[0], explain.facts_of(args.facts, context), context.namespace_option
+        found[0], explain.facts_of(args.facts, context), context.namespace_option, TypeObjects(every, context)
     )
