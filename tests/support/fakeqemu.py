@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from solovirt.hypervisor.happenings import Happenings
 from solovirt.hypervisor.model import RunState
+from solovirt.hypervisor.resets import Resets
 from solovirt.kit.json import Json, JsonObject
 
 
@@ -36,6 +37,7 @@ class FakeQemu:
         self.has_exited = False
         self.run_state = RunState.RUNNING
         self.happenings = Happenings()
+        self.resets = Resets()
         self.calls: list[tuple[str, JsonObject]] = []
         self.replies: dict[str, Reply] = {"query-qmp-schema": list(SCHEMA)}
         self.handed: dict[str, int] = {}

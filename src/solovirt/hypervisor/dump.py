@@ -49,13 +49,16 @@ async def formats(instance: Instance) -> tuple[str, ...]:
 async def begin(instance: Instance, descriptor: int, form: str = ELF) -> None:
     """Has QEMU write to ``descriptor`` (ours stays open) from now on, and returns.
 
-    Raises ``BadRequest`` for a format that it has not, ``Conflict`` while there is another dump.
+    Raises ``BadRequest`` for a format that it has not, ``Conflict`` while there is another dump or while the machine is
+    reset again and again.
     """
     known = await formats(instance)
     if form not in known:
         raise BadRequest(f"this QEMU writes no dumps in the format {form!r}: {', '.join(known)}", field="format")
     if (await progress(instance)).status == "active":
         raise underway()
+    if instance.run_state is RunState.RUNNING:
+        await instance.resets.over()
     arguments: JsonObject = {"paging": False, "protocol": f"fd:{_FILE}", "detach": True}
     if (await schema_of(instance)).has_argument("dump-guest-memory", "format"):
         arguments["format"] = form

@@ -18,6 +18,7 @@ from solovirt.hypervisor.forward import Forwards
 from solovirt.hypervisor.happenings import Happenings
 from solovirt.hypervisor.model import EventKind, Identity, InstanceEvent, Pinning, RunState
 from solovirt.hypervisor.qmp import Qmp
+from solovirt.hypervisor.resets import Resets
 from solovirt.hypervisor.states import StateTracker, agent_port_open, event_of, port_change
 from solovirt.kit.errors import HostError, SolovirtError, TimedOut, Unavailable
 from solovirt.kit.json import Json, JsonObject, get_str
@@ -50,6 +51,7 @@ class Instance:
         self._console: ConsoleSession | None = None
         self.happenings = Happenings()
         """QMP events, for those who wait for what their command causes."""
+        self.resets = Resets()
         self.forwarding = Forwards()
         """Held while a port of the guest is forwarded (``hypervisor.forward``)."""
         self._tasks: list[asyncio.Task[None]] = []
@@ -230,6 +232,8 @@ class Instance:
     def _on_event(self, message: JsonObject) -> None:
         name, data = event_of(message)
         self.happenings.tell(name, data)
+        if name == "RESET":
+            self.resets.seen()
         if (change := port_change(name, data)) is not None:
             if change[0] == self._agent_port:
                 self._set_agent(change[1])

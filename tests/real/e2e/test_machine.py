@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from solovirt.cli.client import ApiError, downloaded
+from solovirt.hypervisor import resets
 from solovirt.kit.errors import SolovirtError
 from solovirt.kit.jsontypes import JsonObject, get_object, get_str
 from tests.support import elfcore
@@ -108,6 +109,29 @@ def clock(system: System) -> None:
     wait_until(lambda: late() < 2, 60, lambda: f"the guest's clock, late by {late():.1f} s")
 
 
+def reset_while_paused(system: System) -> None:
+    """It stays paused, whoever looks after it."""
+    system.ok("pause", "m")
+    system.ok("reset", "m")
+    system.kill()
+    system.start()
+    assert system.condition(VMIS, "m", "Paused")["status"] == "True" and run_state(system, "m") == "prelaunch"
+    system.ok("unpause", "m")
+    assert run_state(system, "m") == "running"
+    system.wait_agent("m")
+
+
+def dump_after_reset(system: System) -> None:
+    """The firmware resets the machine once more, and QEMU 7.2 does not survive that the moment a dump begins."""
+    system.client.call("PUT", f"{SUBRESOURCES}/virtualmachineinstances/m/reset", None, {})
+    began = time.monotonic()
+    response = system.client.download(f"{EXTENSIONS}/m/memorydump")
+    assert time.monotonic() - began > 0.9 * resets.ECHO
+    next(downloaded(response))
+    response.close()
+    wait_until(lambda: run_state(system, "m") == "running", 60, lambda: system.about("m"))
+
+
 def dumps(system: System, place: Path) -> None:
     mark = f"mark-{os.urandom(8).hex()}"
     system.sh("m", f"echo {mark} > /dev/shm/mark || echo {mark} > /tmp/mark")
@@ -193,4 +217,6 @@ def test_the_machine(system: System, tmp_path: Path) -> None:
     dumps(system, tmp_path)
     killed_during_dumps(system)
     reboots(system)
+    dump_after_reset(system)
+    reset_while_paused(system)
     qemu_dies(system)

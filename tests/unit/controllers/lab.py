@@ -36,6 +36,7 @@ from solovirt.hypervisor.agent_info import AgentInfo, IpAddress, OsInfo, Support
 from solovirt.hypervisor.agent_info import Interface as GuestInterface
 from solovirt.hypervisor.happenings import Happenings
 from solovirt.hypervisor.model import EventKind, Identity, InstanceEvent, Launch, RunState
+from solovirt.hypervisor.resets import Resets
 from solovirt.kit.errors import GuestError, HostError, SolovirtError
 from solovirt.kit.json import Json, JsonObject
 from solovirt.kit.paths import Paths
@@ -89,6 +90,7 @@ class FakeInstance:
         self.replies: dict[str, Json] = {}
         """To QMP commands; [] to all others."""
         self.happenings = Happenings()
+        self.resets = Resets()
         self.handed: list[int] = []
         """Descriptors that were handed over; a test closes them."""
 

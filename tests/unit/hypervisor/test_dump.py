@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from solovirt.hypervisor import dump
+from solovirt.hypervisor import dump, resets
 from solovirt.hypervisor.instance import Instance
 from solovirt.hypervisor.model import RunState
 from solovirt.kit.errors import BadRequest, Conflict, GuestError, Unavailable
@@ -57,6 +57,21 @@ async def test_refusals(instance: Instance, qemu: FakeQemu, descriptor: int) -> 
     with pytest.raises(Conflict, match="under way"):
         await dump.begin(instance, descriptor)
     assert not qemu.handed
+
+
+async def test_a_reset_is_waited_for(
+    instance: Instance, qemu: FakeQemu, descriptor: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless the machine does not run: no firmware resets it then."""
+    monkeypatch.setattr(resets, "ECHO", 60.0)
+    monkeypatch.setattr(resets, "PATIENCE", 0.0)
+    qemu.resets.seen()
+    with pytest.raises(Conflict, match="again and again"):
+        await dump.begin(instance, descriptor)
+    assert "dump-guest-memory" not in qemu.commands and not qemu.handed and qemu.expected == []
+    qemu.run_state = RunState.PAUSED
+    await dump.begin(instance, descriptor)
+    assert qemu.commands[-1] == "dump-guest-memory"
 
 
 async def test_qemu_refuses(instance: Instance, qemu: FakeQemu, descriptor: int) -> None:
