@@ -13,6 +13,7 @@ from pathlib import Path
 from solovirt.api import registry
 from solovirt.controllers.site import Site
 from solovirt.controllers.vmi.reconciler import VirtualMachineInstances
+from solovirt.controllers.vmi.status import has_begun
 from solovirt.host import access, kept
 from solovirt.kit.errors import SolovirtError
 
@@ -29,7 +30,7 @@ async def adopt_all(site: Site, machines: VirtualMachineInstances) -> int:
     async def adopt(uid: str) -> bool:
         async with limit:
             try:
-                return await machines.machines.find(uid) is not None
+                return await machines.machines.find(uid, begun=has_begun(vmis[uid])) is not None
             except SolovirtError as error:
                 log.warning("instance %s cannot be looked at now: %s", uid, error)
                 return False

@@ -194,7 +194,7 @@ class Launcher:
             self._records.put_explanation(uid, self._explanation(vmi, machine)),
             announce(),
         )
-        identity = self._machines.identity(uid, record)
+        identity = self._machines.identity(uid, record, begun=False)
         self._machines.launching(uid)
         return await self._site.hypervisor.launch(
             Launch(

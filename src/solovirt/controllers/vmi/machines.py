@@ -57,8 +57,8 @@ class Machines:
         """The machine, as far as it is watched already."""
         return self._hypervisor.get(uid)
 
-    async def find(self, uid: str) -> Instance | None:
-        """The machine, if one runs; also one that an earlier daemon started.
+    async def find(self, uid: str, *, begun: bool) -> Instance | None:
+        """The machine, if one runs; also one that an earlier daemon started: one that was not ``begun`` is let go.
 
         Raises ``Unavailable``, ``TimedOut`` or ``HostError`` when that cannot be found out now.
         """
@@ -68,19 +68,20 @@ class Machines:
         record = self._records.launch(uid)
         if record is None or uid in self._gone:
             return None
-        instance = await self._hypervisor.adopt(self.identity(uid, record))
+        instance = await self._hypervisor.adopt(self.identity(uid, record, begun=begun))
         if instance is None:
             self._gone.add(uid)
         return instance
 
-    def identity(self, uid: str, record: LaunchRecord) -> Identity:
+    def identity(self, uid: str, record: LaunchRecord, *, begun: bool) -> Identity:
         return Identity(
             uid=uid,
             uuid=record.uuid,
             directory=self._paths.instance(uid),
             sockets=sockets_of(self._paths, uid),
             run_as=record.run_as,
-            paused=record.paused,
+            # A paused machine that is reset looks like one that has not begun.
+            paused=record.paused or begun,
             pinning=pinning_of(record),
             links_down=record.links_down,
         )

@@ -151,13 +151,16 @@ class VirtualMachineInstances:
         elif vmi.status.phase in status.FINAL:
             self.watch.forget(uid)
             await self.live.forget(uid)
-            await self.ender.stop(vmi, await self.machines.find(uid))
+            await self.ender.stop(vmi, await self._find(vmi))
             self._free(uid)
         else:
             await self._live(vmi)
 
+    async def _find(self, vmi: VirtualMachineInstance) -> Instance | None:
+        return await self.machines.find(vmi.metadata.uid, begun=status.has_begun(vmi))
+
     async def _live(self, vmi: VirtualMachineInstance) -> None:
-        instance = await self.machines.find(vmi.metadata.uid)
+        instance = await self._find(vmi)
         if instance is None and vmi.status.phase != status.RUNNING:
             instance = await self.starter.step(vmi)
             if instance is None:
@@ -229,7 +232,7 @@ class VirtualMachineInstances:
         uid = vmi.metadata.uid
         await self.starter.forget(uid)
         await self.live.forget(uid)
-        instance = await self.machines.find(uid)
+        instance = await self._find(vmi)
         if vmi.status.phase not in status.FINAL:
             if instance is not None and not self._is_off(instance):
                 wait = await self.ender.ask(vmi, instance)

@@ -96,6 +96,11 @@ def set_phase(status: VirtualMachineInstanceStatus, phase: str, now: str) -> boo
     return bool(steps)
 
 
+def has_begun(vmi: VirtualMachineInstance) -> bool:
+    """Whether its machine has been let go once."""
+    return vmi.status.phase in (RUNNING, *FINAL)
+
+
 def unschedulable(status: VirtualMachineInstanceStatus, message: str, now: str) -> None:
     """This host, the only node, cannot take it."""
     wait(status, SCHEDULING, "", "", now)

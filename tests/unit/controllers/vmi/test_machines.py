@@ -7,6 +7,7 @@ import pytest
 
 from solovirt.controllers.vmi import machines as module
 from solovirt.controllers.vmi.machines import qemu_log
+from solovirt.controllers.vmi.status import has_begun
 from solovirt.hypervisor.instance import Instance
 from tests.unit.controllers.lab import VMIS, FakeInstance, Lab, lone_vmi
 
@@ -20,13 +21,26 @@ async def test_a_machine_is_looked_for_once(lab: Lab) -> None:
     await lab.settle()
     uid = lab.vmi("lone").metadata.uid
     machines = lab.manager._vmis.machines
-    assert await machines.find(uid) is cast(Instance, lab.host.machine)
+    assert await machines.find(uid, begun=True) is cast(Instance, lab.host.machine)
     assert machines.known("unknown") is None
-    assert await machines.find("unknown") is None
+    assert await machines.find("unknown", begun=False) is None
     machines.exited(uid)
     lab.host.alive.clear()
     lab.host.launched[0].has_exited = True
-    assert await machines.find(uid) is None
+    assert await machines.find(uid, begun=True) is None
+
+
+async def test_one_that_has_begun_is_not_let_go_again(lab: Lab) -> None:
+    """A paused machine that was reset is where one is that has not begun (``prelaunch``)."""
+    await lab.objects.create(VMIS, lone_vmi())
+    await lab.settle()
+    vmi = lab.vmi("lone")
+    machines = lab.manager._vmis.machines
+    record = lab.manager._vmis.records.launch(vmi.metadata.uid)
+    assert record is not None and not record.paused and has_begun(vmi)
+    assert machines.identity(vmi.metadata.uid, record, begun=has_begun(vmi)).paused
+    vmi.status.phase = "Scheduled"
+    assert not machines.identity(vmi.metadata.uid, record, begun=has_begun(vmi)).paused
 
 
 async def test_what_does_not_quit_is_killed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
