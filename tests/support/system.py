@@ -27,6 +27,7 @@ from solovirt.host.tiny import build as tiny_build
 from solovirt.kit import yaml
 from solovirt.kit.errors import SolovirtError, Unavailable
 from solovirt.kit.jsontypes import Json, JsonObject, get_list, get_object, get_str
+from tests.support.stuckguest import stuck_cpus
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -43,6 +44,9 @@ REPLICA_SETS = f"{KUBEVIRT}/virtualmachineinstancereplicasets"
 POOLS = "/apis/pool.kubevirt.io/v1beta1/namespaces/default/virtualmachinepools"
 COLLECTIONS = (POOLS, REPLICA_SETS, VMS, VMIS, DATA_VOLUMES, CLAIMS, f"{CORE}/secrets", f"{CORE}/configmaps")
 """What a test may make, in the order in which it is deleted."""
+
+STUCK_AFTER = 25.0
+"""Seconds that a guest has to boot before it is asked whether it still can."""
 
 T = TypeVar("T")
 
@@ -210,11 +214,32 @@ class System:
 
     def wait_agent(self, name: str, timeout: float = 90) -> None:
         """Until the guest's agent is connected and the seed script, if any, has come to its end."""
-        wait_until(
-            lambda: self.condition(VMIS, name, "AgentConnected").get("status") == "True",
-            timeout,
-            lambda: f"agent of {name}: {self.about(name)}",
-        )
+        look_again = time.monotonic() + STUCK_AFTER
+
+        def connected() -> bool:
+            nonlocal look_again
+            if time.monotonic() > look_again:
+                look_again += STUCK_AFTER
+                self._free_stuck(name)
+            return self.condition(VMIS, name, "AgentConnected").get("status") == "True"
+
+        wait_until(connected, timeout, lambda: f"agent of {name}: {self.about(name)}")
+
+    def _free_stuck(self, name: str) -> None:
+        """Resets a guest that QEMU has lost (``stuckguest``); any other one is left to fail."""
+        path = f"{EXTENSIONS}/{name}/qmp"
+
+        def monitor(line: str) -> str:
+            command: JsonObject = {"command": "human-monitor-command", "arguments": {"command-line": line}}
+            return get_str(self.client.call("POST", path, None, command), "return")
+
+        try:
+            stuck = stuck_cpus(monitor)
+        except SolovirtError:
+            return  # no machine to ask
+        if stuck:
+            print(f"{name}: QEMU has lost an interrupt of vCPU {stuck}; the machine is reset", file=sys.stderr)
+            self.ok("reset", name)
 
     def about(self, name: str) -> str:
         """Everything that explains why a VM is not what it should be."""
