@@ -214,16 +214,20 @@ class System:
 
     def wait_agent(self, name: str, timeout: float = 90) -> None:
         """Until the guest's agent is connected and the seed script, if any, has come to its end."""
+        self.wait_boot(name, lambda: self.condition(VMIS, name, "AgentConnected").get("status") == "True", timeout)
+
+    def wait_boot(self, name: str, booted: Callable[[], bool], timeout: float = 90, pause: float = 0.05) -> None:
+        """Until ``booted`` finds that the guest is up."""
         look_again = time.monotonic() + STUCK_AFTER
 
-        def connected() -> bool:
+        def is_up() -> bool:
             nonlocal look_again
             if time.monotonic() > look_again:
                 look_again += STUCK_AFTER
                 self._free_stuck(name)
-            return self.condition(VMIS, name, "AgentConnected").get("status") == "True"
+            return booted()
 
-        wait_until(connected, timeout, lambda: f"agent of {name}: {self.about(name)}")
+        wait_until(is_up, timeout, lambda: f"{name} is up: {self.about(name)}", pause)
 
     def _free_stuck(self, name: str) -> None:
         """Resets a guest that QEMU has lost (``stuckguest``); any other one is left to fail."""

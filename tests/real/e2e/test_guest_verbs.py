@@ -407,7 +407,7 @@ def rebooting(system: System) -> None:
     system.sh("guest", "touch /run/before")
     assert system.ok("guest", "reboot", "guest") == "guest was told to reboot\n"
     look = ("agent", "guest", "guest-file-open", '{"path": "/run/before"}', "--timeout", "2s")
-    wait_until(lambda: "No such file" in solovirt(system, *look).err, 90, lambda: system.about("guest"), 0.3)
+    system.wait_boot("guest", lambda: "No such file" in solovirt(system, *look).err, pause=0.3)
     assert (system.uid("guest"), system.qemu("guest")) == (uid, pid)
 
 

@@ -231,7 +231,7 @@ def reboot_and_restart(system: System, name: str) -> None:
             return system.sh(name, "cat /proc/sys/kernel/random/boot_id", timeout=5) != boot
         return False
 
-    wait_until(again, 60, lambda: system.about(name), 0.5)
+    system.wait_boot(name, again, pause=0.5)
     wait_until(lambda: told_by(system, name)[0] == "0-1", 60, lambda: str(told_by(system, name)), 0.5)
     wait_until(lambda: told_by(system, name)[1] > 350, 60, lambda: str(told_by(system, name)), 0.5)
     uid = system.uid(name)
