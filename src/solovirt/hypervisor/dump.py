@@ -24,7 +24,6 @@ FORMATS = (ELF, "kdump-zlib", "kdump-lzo", "kdump-snappy")
 """Those that crash reads. What one QEMU can do is another question: ``formats``."""
 LOOK = 0.5
 """Seconds between two questions how far it is."""
-_FILE = "solovirt-dump"
 
 Status = Literal["none", "active", "completed", "failed"]
 
@@ -52,24 +51,26 @@ async def begin(instance: Instance, descriptor: int, form: str = ELF) -> None:
     Raises ``BadRequest`` for a format that it has not, ``Conflict`` while there is another dump or while the machine is
     reset again and again.
     """
+    if instance.run_state is RunState.RUNNING:
+        await instance.resets.over()
     known = await formats(instance)
     if form not in known:
         raise BadRequest(f"this QEMU writes no dumps in the format {form!r}: {', '.join(known)}", field="format")
     if (await progress(instance)).status == "active":
         raise underway()
-    if instance.run_state is RunState.RUNNING:
-        await instance.resets.over()
-    arguments: JsonObject = {"paging": False, "protocol": f"fd:{_FILE}", "detach": True}
+    # Of two that begin at once QEMU refuses one; by a common name the other would write into its file.
+    name = f"solovirt-dump-{descriptor}"
+    arguments: JsonObject = {"paging": False, "protocol": f"fd:{name}", "detach": True}
     if (await schema_of(instance)).has_argument("dump-guest-memory", "format"):
         arguments["format"] = form
-    await instance.getfd(_FILE, descriptor)
+    await instance.getfd(name, descriptor)
     instance.expect_stop(RunState.SAVE_VM)
     try:
         await instance.qmp("dump-guest-memory", arguments)
     except GuestError:
         instance.expect_stop(None)
         with contextlib.suppress(SolovirtError):
-            await instance.qmp("closefd", {"fdname": _FILE})
+            await instance.qmp("closefd", {"fdname": name})
         raise
 
 

@@ -16,7 +16,13 @@ from solovirt.kit.json import JsonObject
 from tests.support import descriptors
 from tests.support.fakeqemu import FakeQemu
 
-NAME = "solovirt-dump"
+
+async def handed(qemu: FakeQemu) -> str:
+    """The name of the descriptor that QEMU has got."""
+    while not qemu.handed:
+        await asyncio.sleep(0.001)
+    (name,) = qemu.handed
+    return name
 
 
 def state(status: str) -> JsonObject:
@@ -51,11 +57,10 @@ async def read(qemu: FakeQemu, tasks: TaskSet) -> bytes:
 
 async def test_a_whole_dump(qemu: FakeQemu, tasks: TaskSet) -> None:
     reading = asyncio.create_task(read(qemu, tasks))
-    while NAME not in qemu.handed:
-        await asyncio.sleep(0.001)
+    name = await handed(qemu)
     qemu.replies["query-dump"] = state("completed")
     content = bytes(range(256)) * 16384  # more than the pipe holds
-    await asyncio.to_thread(qemu.write, NAME, content)
+    await asyncio.to_thread(qemu.write, name, content)
     qemu.happenings.tell("DUMP_COMPLETED", {"result": {}})
     assert await reading == content
     await tasks.wait()
@@ -64,10 +69,9 @@ async def test_a_whole_dump(qemu: FakeQemu, tasks: TaskSet) -> None:
 
 async def test_a_dump_that_fails(qemu: FakeQemu, tasks: TaskSet) -> None:
     reading = asyncio.create_task(read(qemu, tasks))
-    while NAME not in qemu.handed:
-        await asyncio.sleep(0.001)
+    name = await handed(qemu)
     qemu.replies["query-dump"] = state("failed")
-    qemu.write(NAME, b"half")
+    qemu.write(name, b"half")
     qemu.happenings.tell("DUMP_COMPLETED", {"error": "disk on fire"})
     with pytest.raises(GuestError, match="disk on fire"):
         await reading
@@ -75,9 +79,8 @@ async def test_a_dump_that_fails(qemu: FakeQemu, tasks: TaskSet) -> None:
 
 async def test_qemu_dies(qemu: FakeQemu, tasks: TaskSet) -> None:
     reading = asyncio.create_task(read(qemu, tasks))
-    while NAME not in qemu.handed:
-        await asyncio.sleep(0.001)
-    qemu.write(NAME, b"half")
+    name = await handed(qemu)
+    qemu.write(name, b"half")
     qemu.happenings.lost()
     with pytest.raises(GuestError, match="QEMU ended before the memory dump was complete"):
         await reading
@@ -88,7 +91,7 @@ async def test_whoever_leaves_ends_the_dump(qemu: FakeQemu, tasks: TaskSet) -> N
     async with memory_stream.opened(cast(Instance, qemu), "elf", tasks):
         qemu.replies["query-dump"] = state("active")
     with pytest.raises(BrokenPipeError):
-        qemu.write(NAME, b"nobody reads this")
+        qemu.write(await handed(qemu), b"nobody reads this")
     qemu.replies["query-dump"] = state("failed")
     await tasks.wait()
     assert qemu.expected[-1] is None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from typing import cast
@@ -10,6 +11,7 @@ from solovirt.hypervisor import dump, resets
 from solovirt.hypervisor.instance import Instance
 from solovirt.hypervisor.model import RunState
 from solovirt.kit.errors import BadRequest, Conflict, GuestError, Unavailable
+from solovirt.kit.json import Json, JsonObject, get_str
 from tests.support.fakeqemu import FakeQemu
 
 
@@ -43,10 +45,10 @@ async def test_formats(instance: Instance, qemu: FakeQemu) -> None:
 
 async def test_beginning(instance: Instance, qemu: FakeQemu, descriptor: int) -> None:
     await dump.begin(instance, descriptor, "kdump-zlib")
-    arguments = {"paging": False, "protocol": "fd:solovirt-dump", "detach": True, "format": "kdump-zlib"}
+    arguments = {"paging": False, "protocol": f"fd:solovirt-dump-{descriptor}", "detach": True, "format": "kdump-zlib"}
     assert qemu.calls[-1] == ("dump-guest-memory", arguments)
     assert qemu.expected == [RunState.SAVE_VM]
-    qemu.write("solovirt-dump", b"core")
+    qemu.write(f"solovirt-dump-{descriptor}", b"core")
     assert os.pread(descriptor, 10, 0) == b"core"
 
 
@@ -74,11 +76,33 @@ async def test_a_reset_is_waited_for(
     assert qemu.commands[-1] == "dump-guest-memory"
 
 
+async def test_two_at_once(instance: Instance, qemu: FakeQemu, descriptor: int) -> None:
+    """QEMU refuses the second; the first goes into its own file."""
+    begun: list[str] = []
+
+    def dump_memory(arguments: JsonObject) -> Json:
+        if begun:
+            raise GuestError("There is a dump in process, please wait.", reason="GenericError")
+        begun.append(get_str(arguments, "protocol").removeprefix("fd:"))
+        return {}
+
+    qemu.replies["dump-guest-memory"] = dump_memory
+    other = os.memfd_create("other")
+    try:
+        both = (dump.begin(instance, descriptor), dump.begin(instance, other))
+        first, second = await asyncio.gather(*both, return_exceptions=True)
+        assert first is None and isinstance(second, GuestError)
+        qemu.write(begun[0], b"core")
+        assert os.pread(descriptor, 10, 0) == b"core" and os.pread(other, 10, 0) == b""
+    finally:
+        os.close(other)
+
+
 async def test_qemu_refuses(instance: Instance, qemu: FakeQemu, descriptor: int) -> None:
     qemu.replies["dump-guest-memory"] = GuestError("no way", reason="GenericError")
     with pytest.raises(GuestError, match="no way"):
         await dump.begin(instance, descriptor)
-    assert qemu.calls[-1] == ("closefd", {"fdname": "solovirt-dump"})
+    assert qemu.calls[-1] == ("closefd", {"fdname": f"solovirt-dump-{descriptor}"})
     assert qemu.expected == [RunState.SAVE_VM, None]
 
 
