@@ -239,6 +239,9 @@ class System:
 
         try:
             stuck = stuck_cpus(monitor)
+            if stuck:
+                time.sleep(1)
+                stuck = [index for index in stuck_cpus(monitor) if index in stuck]
         except SolovirtError:
             return  # no machine to ask
         if stuck:

@@ -95,13 +95,19 @@ class MachineOperations:
         await self._reboots.press(instance)
 
     async def reset(self, namespace: str, name: str) -> None:
-        """Press the reset button: the guest is not asked. The machine, and its VMI, stay the same."""
+        """Press the reset button: the guest is not asked. The machine, and its VMI, stay the same.
+
+        A guest that is suspended boots; one that is paused begins anew when it is unpaused.
+        """
         vmi = self._targets.vmi(namespace, name)
         if vmi.status.phase != "Running":
             raise refusals.no_reset(vmi.status.phase)
         _, instance = self._targets.running(namespace, name)
         _check_no_dump(name, instance)
         await self._reboots.forget(instance.uid)
+        if instance.run_state is RunState.SUSPENDED:
+            # QEMU would reset it, and let it stand.
+            await self.waking.wake(instance)
         await instance.qmp("system_reset")
         self._site.events.normal(vmi, "Reset", "The machine was reset.")
 

@@ -45,6 +45,8 @@ class StateTracker:
                 self.state = RunState.SUSPENDED
             case "STOP":
                 self.state, self._cause = self._cause or RunState.PAUSED, None
+            case "RESET" if self.state in _STANDING:
+                self.state = RunState.PRELAUNCH
             case _ if name in _CAUSES and get_str(data, "action", "pause") in ("pause", "stop"):
                 self._cause = _CAUSES[name]
         return self._happening(name, data)
@@ -73,6 +75,8 @@ _CAUSES = {
     "WATCHDOG": RunState.WATCHDOG,
 }
 """Events that tell why STOP follows, if their action is to stop the machine."""
+_STANDING = (RunState.PAUSED, RunState.SUSPENDED, RunState.IO_ERROR, RunState.WATCHDOG, RunState.INTERNAL_ERROR)
+"""In which a machine that is reset stands still before its first instruction."""
 
 
 def port_change(name: str, data: JsonObject) -> tuple[str, bool] | None:

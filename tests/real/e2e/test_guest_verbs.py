@@ -91,6 +91,7 @@ def test_in_one_guest(system: System, tmp_path: Path) -> None:
     sleeping(system)
     killed_daemon(system)
     rebooting(system)
+    reset_in_its_sleep(system)
     killed_qemu(system)
     hibernating(system)
 
@@ -402,10 +403,25 @@ def killed_daemon(system: System) -> None:
 
 
 def rebooting(system: System) -> None:
-    """The machine stays, the guest begins anew."""
+    with begins_anew(system):
+        assert system.ok("guest", "reboot", "guest") == "guest was told to reboot\n"
+
+
+def reset_in_its_sleep(system: System) -> None:
+    """QEMU alone would let it stand for ever."""
+    with begins_anew(system):
+        system.ok("guest", "suspend-ram", "guest")
+        wait_until(lambda: paused(system) == "Suspended", 60, lambda: system.about("guest"))
+        system.ok("reset", "guest")
+    assert paused(system) == ""
+
+
+@contextlib.contextmanager
+def begins_anew(system: System) -> Iterator[None]:
+    """The machine stays, its guest boots."""
     uid, pid = system.uid("guest"), system.qemu("guest")
     system.sh("guest", "touch /run/before")
-    assert system.ok("guest", "reboot", "guest") == "guest was told to reboot\n"
+    yield
     look = ("agent", "guest", "guest-file-open", '{"path": "/run/before"}', "--timeout", "2s")
     system.wait_boot("guest", lambda: "No such file" in solovirt(system, *look).err, pause=0.3)
     assert (system.uid("guest"), system.qemu("guest")) == (uid, pid)

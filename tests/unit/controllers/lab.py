@@ -107,6 +107,11 @@ class FakeInstance:
         self.calls.append(command)
         return self.replies.get(command, [])
 
+    async def wakeup(self) -> None:
+        self.calls.append("wakeup")
+        self.run_state = RunState.RUNNING
+        self.host.tell(self, "running")
+
     async def pause(self) -> None:
         self.run_state = RunState.PAUSED
         self.host.tell(self, "paused", "paused")

@@ -165,6 +165,12 @@ async def test_reset(lab: Lab, machine: FakeInstance) -> None:
     assert machine.calls[-1] == "system_reset" and "Reset" in await reasons(lab)
 
 
+async def test_reset_of_one_that_sleeps(lab: Lab, machine: FakeInstance) -> None:
+    machine.run_state = RunState.SUSPENDED
+    await operations(lab).reset(*HERE)
+    assert machine.calls[-2:] == ["wakeup", "system_reset"]
+
+
 async def test_reset_of_what_does_not_run(lab: Lab) -> None:
     lab.host.prepare_gate = asyncio.Event()
     await lab.create("Always")

@@ -48,6 +48,16 @@ def test_the_cause_of_a_stop_comes_before_it_and_is_used_once() -> None:
     )
 
 
+def test_what_is_reset_while_it_stands() -> None:
+    """It stands on, before its first instruction; one that runs, runs on."""
+    reset: tuple[str, JsonObject] = ("RESET", {"guest": False, "reason": "host-qmp-system-reset"})
+    assert tell(("RESUME", {}), ("STOP", {}), reset)[0] is RunState.PRELAUNCH
+    assert tell(("RESUME", {}), ("SUSPEND", {}), reset)[0] is RunState.PRELAUNCH
+    assert tell(("BLOCK_IO_ERROR", IO_ERROR), ("STOP", {}), reset, ("RESUME", {}))[0] is RunState.RUNNING
+    assert tell(("RESUME", {}), reset)[0] is RunState.RUNNING
+    assert tell(("SHUTDOWN", {"guest": True}), ("STOP", {}), reset)[0] is RunState.SHUTDOWN
+
+
 def test_no_space_is_said_in_words() -> None:
     assert tell(("BLOCK_IO_ERROR", {**IO_ERROR, "device": "d", "nospace": True}))[1] == [
         ("io-error", "d: write failed: no space left")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from solovirt.cli.client import ApiError
 from solovirt.kit.jsontypes import get_object
-from tests.support.system import CORE, System, wait_until
+from tests.support.system import CORE, System
 
 HERE = Path(__file__).parent
 MANIFESTS = {
@@ -60,12 +62,13 @@ def wait_finished(system: System, name: str) -> None:
     """Until the last service of the boot is up, cloud-init's among them where there is a seed."""
     wait_booted(system, name)
     done = "systemctl is-active --quiet multi-user.target && systemctl is-system-running | grep -E 'running|degraded'"
-    wait_until(
-        lambda: system.guest(name, "/bin/sh", "-c", done, timeout=60).code == 0,
-        PATIENCE,
-        lambda: f"the end of the boot: {system.about(name)}",
-        1,
-    )
+
+    def finished() -> bool:
+        with contextlib.suppress(ApiError):  # it may be too busy to answer
+            return system.guest(name, "/bin/sh", "-c", done, timeout=60).code == 0
+        return False
+
+    system.wait_boot(name, finished, PATIENCE, 1)
 
 
 def events(system: System, reason: str, name: str) -> list[str]:
